@@ -1,0 +1,127 @@
+"""corpusmill: raw text to a clean corpus and on to an evaluated model. This is the public face; it loads lazily."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corpusmill.errors import CorpusmillError, CorruptFile, InputError, OperatorError
+    from corpusmill.plugin.dedup_kind import Deduplicator, Sketch
+    from corpusmill.plugin.global_kinds import (
+        Evaluator,
+        Loader,
+        Packer,
+        Predictor,
+        TokenizerTrainer,
+        Trainer,
+        Writer,
+    )
+    from corpusmill.plugin.hookspecs import hookimpl
+    from corpusmill.plugin.operator import Context, GlobalOperator, Operator
+    from corpusmill.plugin.option import Duration, Options, Size, option
+    from corpusmill.plugin.ports import Documents, Metrics, Model, Port, Tokenizer, Tokens
+    from corpusmill.plugin.reader import InputFile, Reader, ReadLimits, Reject, Slice
+    from corpusmill.plugin.row_kinds import Annotator, Augmented, Augmenter, Cleaner, Filter, Splitter
+    from corpusmill.plugin.verdicts import KEPT, Rule, Verdicts, at_least, at_most, decide
+    from corpusmill.plugin.work import (
+        DocumentsInput,
+        MetricsInput,
+        ModelInput,
+        TokenizerInput,
+        TokensInput,
+        Windows,
+        Work,
+    )
+
+__version__ = "0.1.0"
+API = 1
+"""Version of the plugin interface; a plugin written for another one is refused with words."""
+
+_PLACES = {
+    "errors": ("CorpusmillError", "CorruptFile", "InputError", "OperatorError"),
+    "plugin.dedup_kind": ("Deduplicator", "Sketch"),
+    "plugin.global_kinds": ("Evaluator", "Loader", "Packer", "Predictor", "TokenizerTrainer", "Trainer", "Writer"),
+    "plugin.hookspecs": ("hookimpl",),
+    "plugin.operator": ("Context", "GlobalOperator", "Operator"),
+    "plugin.option": ("Duration", "Options", "Size", "option"),
+    "plugin.ports": ("Documents", "Metrics", "Model", "Port", "Tokenizer", "Tokens"),
+    "plugin.reader": ("InputFile", "ReadLimits", "Reader", "Reject", "Slice"),
+    "plugin.row_kinds": ("Annotator", "Augmented", "Augmenter", "Cleaner", "Filter", "Splitter"),
+    "plugin.verdicts": ("KEPT", "Rule", "Verdicts", "at_least", "at_most", "decide"),
+    "plugin.work": (
+        "DocumentsInput",
+        "MetricsInput",
+        "ModelInput",
+        "TokenizerInput",
+        "TokensInput",
+        "Windows",
+        "Work",
+    ),
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "API",
+    "KEPT",
+    "Annotator",
+    "Augmented",
+    "Augmenter",
+    "Cleaner",
+    "Context",
+    "CorpusmillError",
+    "CorruptFile",
+    "Deduplicator",
+    "Documents",
+    "DocumentsInput",
+    "Duration",
+    "Evaluator",
+    "Filter",
+    "GlobalOperator",
+    "InputError",
+    "InputFile",
+    "Loader",
+    "Metrics",
+    "MetricsInput",
+    "Model",
+    "ModelInput",
+    "Operator",
+    "OperatorError",
+    "Options",
+    "Packer",
+    "Port",
+    "Predictor",
+    "ReadLimits",
+    "Reader",
+    "Reject",
+    "Rule",
+    "Size",
+    "Sketch",
+    "Slice",
+    "Splitter",
+    "Tokenizer",
+    "TokenizerInput",
+    "TokenizerTrainer",
+    "Tokens",
+    "TokensInput",
+    "Trainer",
+    "Verdicts",
+    "Windows",
+    "Work",
+    "Writer",
+    "__version__",
+    "at_least",
+    "at_most",
+    "decide",
+    "hookimpl",
+    "option",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that `import corpusmill` costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'corpusmill' has no attribute {name!r}")
+    value = getattr(import_module(f"corpusmill.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,1 @@
+"""Datasets on disk: schema, canonical form, parts, selections, manifests, the store."""

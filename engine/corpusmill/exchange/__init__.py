@@ -1,0 +1,1 @@
+"""The one distributed group-by: sketches, key ranges, links, components, selections."""

@@ -1,0 +1,1 @@
+"""What plugins are: kinds, options, ports, and how they are found, registered and resolved."""

@@ -1,0 +1,48 @@
+"""How operators declare options: `option(...)` fields with help, range and unit, and two types with units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from corpusmill.spec.units import parse_duration, parse_size
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""A number of bytes; the spec may say `64 MB` or `2 GiB`."""
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""A number of seconds; the spec may say `500 ms` or `2 h`."""
+
+
+class Options(BaseModel):
+    """Base of every operator's options: unknown keys are errors, values do not change after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def option(
+    default: Any = ...,
+    *,
+    help: str,  # noqa: A002 - the word users of click and argparse know
+    unit: str | None = None,
+    default_factory: Callable[[], Any] | None = None,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    affects_result: bool = True,
+) -> Any:
+    """Declare one option; without a default it is required.
+
+    `help` is a phrase for the reference; `unit` names what a number counts (words, bytes, share). An option that
+    can only change speed, never a byte of the result, says `affects_result=False` and stays out of fingerprints.
+    """
+    extra: dict[str, Any] = {"affects_result": affects_result}
+    if unit:
+        extra["unit"] = unit
+    bounds = {name: bound for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if bound is not None}
+    if default_factory is not None:
+        return Field(default_factory=default_factory, description=help, json_schema_extra=extra, **bounds)
+    return Field(default, description=help, json_schema_extra=extra, **bounds)

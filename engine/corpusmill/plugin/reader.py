@@ -1,0 +1,99 @@
+"""The read kind: turns byte ranges of files into batches, and bad records into quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, ClassVar, Protocol
+
+from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.option import Options, Size, option
+from corpusmill.plugin.ports import Port
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """Bounds that keep hostile input from hurting: bytes a document, decompression ratio, JSON depth."""
+
+    max_document_bytes: int = 20_000_000
+    max_expansion: int = 1_000
+    """Largest ratio of decompressed to stored bytes, applied after the first 64 MB of output."""
+    max_depth: int = 512
+
+
+class InputFile(Protocol):
+    """One input file, wherever it lies; `name` is its path relative to the reader's root."""
+
+    name: str
+    size: int
+
+    def open(self) -> IO[bytes]:
+        """Open the stored bytes for random access."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A range of one file. `start` and `stop` count what the reader's `ranges` counts (bytes or row groups)."""
+
+    file: InputFile
+    start: int
+    stop: int
+    limits: ReadLimits = field(default_factory=ReadLimits)
+
+
+class Reject(Protocol):
+    """Sends one bad record to quarantine."""
+
+    def __call__(self, raw: bytes, offset: int, reason: str, detail: str = "", length: int | None = None) -> None:
+        """`raw`: the record as it stood, at most a few KB of it; `offset`: its place, in the reader's positions.
+
+        `reason`: a short stable word (`invalid-json`, `too-large`); `detail`: the parser's words, no addresses.
+        `length`: its true length in bytes when `raw` was capped.
+        """
+
+
+class Reader(Operator):
+    """Reads files into documents.
+
+    `ranges` cuts one file on a constant grid (never by workers or cores), `read` turns one slice into batches with
+    the columns of `adds()` plus `offset` (int64): the record's position, unique in its file. The engine makes `id`
+    from file name and offset, and adds `file`. `source` (large_string) may be given by the reader (a page's URL);
+    otherwise it is the file name. A damaged file raises `CorruptFile`, a bad record goes to `reject`.
+    """
+
+    kind = "read"
+    inputs: ClassVar[dict[str, type[Port] | Port]] = {}
+    outputs: ClassVar[dict[str, str]] = {"quarantine": "documents"}
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """File endings this reader understands, for messages only."""
+
+    class Options(Options):
+        """Options every reader has."""
+
+        paths: str | list[str] = option(help="files to read: a path or glob, or a list of them, from the spec's folder")
+        shard: Size = option(64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0)
+        id: str | None = option(None, help="column that holds the documents' ids; default: made from file and place")
+
+    def reads(self) -> tuple[str, ...]:
+        """Nothing: a reader starts a chain."""
+        return ()
+
+    def adds(self) -> dict[str, pa.DataType]:
+        """The columns `read` yields, without `offset`, which every reader yields."""
+        import pyarrow as pa
+
+        return {"text": pa.large_string()}
+
+    def ranges(self, file: InputFile) -> list[tuple[int, int]]:
+        """Cut one file; the default takes it whole. Ends must lie on record starts; ranges cover the file."""
+        return [(0, file.size)]
+
+    def read(self, part: Slice, reject: Reject) -> Iterator[pa.RecordBatch]:
+        """Yield the documents of one slice in order, batches of a few MB."""
+        raise NotImplementedError
+
+    def prepare(self, files: list[InputFile]) -> None:
+        """Look at all input files once before anything is read (to infer a schema); raises CorruptFile."""

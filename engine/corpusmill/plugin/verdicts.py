@@ -1,0 +1,91 @@
+"""Decisions about rows: rules with thresholds over measured signals, and one verdict a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+KEPT = -1
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Keep a row while its `signal` is on the right side of `threshold`; NaN and null count as a failure.
+
+    `reason` is what the ledger and the funnel show; by default `signal`.
+    """
+
+    signal: str
+    side: str  # "most" | "least"
+    threshold: float
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The reason that is counted and shown."""
+        return self.reason or self.signal
+
+    def fails(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return True for each value on the wrong side."""
+        if self.side == "most":
+            return ~(values <= self.threshold)
+        return ~(values >= self.threshold)
+
+
+def at_most(signal: str, threshold: float, reason: str = "") -> Rule:
+    """A rule that removes rows whose signal is above the threshold."""
+    return Rule(signal, "most", float(threshold), reason)
+
+
+def at_least(signal: str, threshold: float, reason: str = "") -> Rule:
+    """A rule that removes rows whose signal is below the threshold."""
+    return Rule(signal, "least", float(threshold), reason)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """One verdict a row: kept, or the first rule that failed with what was measured.
+
+    `rule`: int32 (rows,), an index into `rules`, or KEPT. `value`: float64 (rows,), NaN where a rule has no number.
+    `detail`: one string or None a row, or None altogether (the language found, the id of the kept duplicate).
+    """
+
+    rules: tuple[Rule, ...]
+    rule: npt.NDArray[np.int32]
+    value: npt.NDArray[np.float64]
+    detail: Sequence[str | None] | None = None
+
+    @property
+    def keep(self) -> npt.NDArray[np.bool_]:
+        """Bool (rows,): True for each kept row."""
+        return self.rule == KEPT
+
+
+def decide(signals: Mapping[str, Any], rules: Sequence[Rule], rows: int) -> Verdicts:
+    """Judge rows by rules in order; the first failing rule is the verdict.
+
+    `signals`: name -> numbers, one a row (NumPy or Arrow arrays). Raises KeyError for a rule on no signal.
+    """
+    import numpy as np
+
+    rule = np.full(rows, KEPT, np.int32)
+    value = np.full(rows, np.nan)
+    for index, one in enumerate(rules):
+        measured = _as_float64(signals[one.signal])
+        failed = one.fails(measured) & (rule == KEPT)
+        rule[failed] = index
+        value[failed] = measured[failed]
+    return Verdicts(tuple(rules), rule, value)
+
+
+def _as_float64(values: Any) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(values, np.float64)

@@ -1,0 +1,1 @@
+"""Running a plan: executors, workers, failure policy, journal."""

@@ -1,0 +1,1 @@
+"""The spec: YAML with positions, turned into a typed model."""

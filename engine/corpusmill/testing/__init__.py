@@ -1,0 +1,1 @@
+"""The contract kit for plugin authors."""

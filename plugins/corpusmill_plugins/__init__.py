@@ -1,0 +1,1 @@
+"""The built-in operators, registered like any other plugin."""
