@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, ClassVar, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.option import Options, Size, option
@@ -97,3 +97,10 @@ class Reader(Operator):
 
     def prepare(self, files: list[InputFile]) -> None:
         """Look at all input files once before anything is read (to infer a schema); raises CorruptFile."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what `prepare` found out, JSON-able: it enters the fingerprint and travels to the workers."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the `state()` of the operator that was prepared; the engine calls it in the workers before `read`."""
