@@ -1,0 +1,81 @@
+"""Artifacts: folders of files (a tokenizer, a model, metrics) published whole, named by their content."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from corpusmill.dataset.hashing import canonical_json, hash_file, hash_json
+from corpusmill.dataset.store import FORMAT, Store
+from corpusmill.errors import ChecksumError, StoreError
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published folder: kind (tokenizer, model, …), digest of its files, and the maker's summary."""
+
+    kind: str
+    digest: str
+    files: tuple[tuple[str, str, int], ...]
+    summary: dict[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """Its name in the store."""
+        return f"artifacts/{self.digest}"
+
+
+def publish_artifact(store: Store, kind: str, folder: Path, summary: dict[str, Any]) -> Artifact:
+    """Publish every file of a folder, then its manifest, last. The summary is not part of the digest."""
+    files = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        checksum, size = hash_file(path)
+        files.append((path.relative_to(folder).as_posix(), checksum, size))
+    digest = hash_json([kind, files])
+    for name, _, _ in files:
+        scratch = store.scratch()
+        shutil.copyfile(folder / name, scratch)
+        store.storage.publish(scratch, f"artifacts/{digest}/{name}")
+    manifest = {"format": FORMAT, "kind": kind, "files": files, "summary": summary}
+    existing = store.storage.put_if_absent(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
+    if existing is not None:
+        summary = orjson.loads(existing)["summary"]
+    return Artifact(kind, digest, tuple(files), summary)
+
+
+def open_artifact(store: Store, digest: str) -> Artifact:
+    """Open a published artifact; raises StoreError when there is none of this digest."""
+    try:
+        manifest = orjson.loads(store.storage.read(f"artifacts/{digest}/manifest.json"))
+    except FileNotFoundError as error:
+        raise StoreError(f"no artifact {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
+    return Artifact(manifest["kind"], digest, tuple(tuple(file) for file in manifest["files"]), manifest["summary"])
+
+
+def artifact_folder(store: Store, artifact: Artifact) -> Path:
+    """Return a local folder with the artifact's files, verified; a local store's own folder is used as is."""
+    folder: Path | None = None
+    for name, checksum, _ in artifact.files:
+        path = store.storage.fetch(f"{artifact.folder}/{name}")
+        if hash_file(path)[0] != checksum:
+            raise ChecksumError(f"artifact file {name!r} is damaged", where=f"{store.uri}/{artifact.folder}")
+        folder = _gather(store, artifact, name, path, folder)
+    if folder is None:
+        raise StoreError(f"artifact {artifact.digest} has no files", where=store.uri)
+    return folder
+
+
+def _gather(store: Store, artifact: Artifact, name: str, path: Path, folder: Path | None) -> Path:
+    """Lay a fetched file into the artifact's folder: a cache of flat objects has no folders of its own."""
+    if path.as_posix().endswith(f"{artifact.folder}/{name}"):
+        return Path(path.as_posix().removesuffix(f"/{name}"))
+    folder = folder or store.storage.scratch() / f"artifact-{artifact.digest}"
+    target = folder / name
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return folder

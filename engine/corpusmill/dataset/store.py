@@ -1,0 +1,166 @@
+"""The store: content-named files, commit records, manifests and artifacts over one storage."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from corpusmill.dataset.hashing import canonical_json, hash_bytes, hash_file, hash_json
+from corpusmill.dataset.storage import Storage, open_storage
+from corpusmill.errors import ChecksumError, NotDeterministicError, StoreError
+
+FORMAT = 1
+"""Version of everything on disk; part of every key, so another format never meets this one's records."""
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A published file: its content hash, which names it, and its size in bytes."""
+
+    checksum: str
+    bytes: int
+    suffix: str = ".arrow"
+
+    @property
+    def name(self) -> str:
+        """The name in the store."""
+        return f"files/{self.checksum[:2]}/{self.checksum}{self.suffix}"
+
+    def to_json(self) -> list[Any]:
+        """Return the reference as it stands in records."""
+        return [self.checksum, self.bytes, self.suffix]
+
+    @staticmethod
+    def from_json(value: list[Any]) -> FileRef:
+        """Read a reference from a record."""
+        return FileRef(*value)
+
+
+class Store:
+    """Where a pipeline's data lives.
+
+    Order is what makes it safe: a file is published under its content name, then the commit record that names it,
+    then (by the driver alone, last) a manifest. Readers open only what a record or manifest names.
+    """
+
+    def __init__(self, uri: str):
+        self.storage: Storage = open_storage(uri)
+        self.uri = self.storage.uri
+        self._verified: set[str] = set()
+
+    def scratch(self, suffix: str = "") -> Path:
+        """Return a new local path for a file being built."""
+        return self.storage.scratch() / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"
+
+    def publish(self, scratch: Path, suffix: str = ".arrow") -> FileRef:
+        """Hash a finished file and publish it under its content name."""
+        checksum, size = hash_file(scratch)
+        reference = FileRef(checksum, size, suffix)
+        self._verified.add(checksum)
+        try:
+            self.storage.publish(scratch, reference.name)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, size) from error
+        return reference
+
+    def path(self, reference: FileRef) -> Path:
+        """Return a local path of a published file, verified against its checksum once per process.
+
+        Raises ChecksumError when the bytes differ, StoreError when the file is gone.
+        """
+        try:
+            path = self.storage.fetch(reference.name)
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"a file that a commit names is gone: {reference.name}",
+                where=self.uri,
+                hint="run the same command again; the work that made it is redone",
+            ) from error
+        if reference.checksum not in self._verified:
+            found, size = hash_file(path)
+            if found != reference.checksum:
+                raise ChecksumError(
+                    f"{reference.name} holds other bytes than were committed ({size} bytes, hash {found})",
+                    where=self.uri,
+                    expected=f"{reference.bytes} bytes, hash {reference.checksum}",
+                    hint="corpusmill run the same spec again: damaged work is recomputed",
+                )
+            self._verified.add(reference.checksum)
+        return path
+
+    def commit(self, key: str, record: dict[str, Any], *, exact: bool = True, operators: str = "") -> dict[str, Any]:
+        """Write a commit record if there is none; return the record that stands.
+
+        A different record for the same key means that the work is not deterministic: an error for exact operators
+        (named by `operators`); for models on other machines the first record stands.
+        """
+        data = canonical_json(record)
+        try:
+            existing = self.storage.put_if_absent(_commit_name(key), data)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, len(data)) from error
+        if existing is None or existing == data:
+            return record
+        standing: dict[str, Any] = orjson.loads(existing)
+        if exact:
+            raise NotDeterministicError(
+                f"{operators or 'a unit of work'} gave other bytes the second time (key {key})",
+                where=_differing(standing, record),
+                expected="the same bytes for the same input and options",
+                hint=f"make {operators or 'the operator'} deterministic, or raise its `version` if it was changed",
+            )
+        return standing
+
+    def committed(self, key: str) -> dict[str, Any] | None:
+        """Return the record under a key, or None."""
+        try:
+            record: dict[str, Any] = orjson.loads(self.storage.read(_commit_name(key)))
+        except FileNotFoundError:
+            return None
+        return record
+
+    def forget(self, key: str) -> None:
+        """Remove a commit record, so that its work is done again."""
+        self.storage.delete(_commit_name(key))
+
+    def has_files(self, references: list[FileRef]) -> bool:
+        """Say whether all these files are there with the size they were committed with."""
+        return all(self.storage.exists(reference.name) for reference in references)
+
+
+def make_key(unit: str, *parts: Any) -> str:
+    """Return the key of a unit of work: the hash of the format, what kind of unit it is, and its ingredients."""
+    return hash_json([FORMAT, unit, *parts])
+
+
+def content_name(value: Any) -> str:
+    """Return the digest that names a small JSON-able thing (a manifest's content)."""
+    return hash_bytes(canonical_json(value))
+
+
+def _commit_name(key: str) -> str:
+    return f"commits/{key[:2]}/{key}.json"
+
+
+def _differing(left: dict[str, Any], right: dict[str, Any]) -> str:
+    names = sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+    return "differs in: " + ", ".join(names)
+
+
+def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
+    import errno
+    import shutil
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(uri.removeprefix("object://")).free
+        return StoreError(
+            f"no space left in the store: {needed} bytes needed, {free} free",
+            where=uri,
+            hint="free some space, then run the same command: finished work is kept",
+        )
+    return StoreError(f"cannot write to the store: {error.strerror or error}", where=uri, hint="check its permissions")
