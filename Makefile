@@ -1,0 +1,31 @@
+# The commands of this project; `make` alone lists them. PYTHON=... chooses the interpreter for the first setup.
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+setup: .venv/.setup ## make .venv with the locked versions; the only command that downloads
+.venv/.setup: requirements.lock pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh
+
+demo: setup ## raw pages to an evaluated model, on Ray
+	$(BIN)/corpusmill run pipelines/quickstart.yaml --executor ray
+
+test: setup ## all tests but the long ones
+	$(BIN)/python -m pytest -q -m "not soak and not scale"
+
+check: setup ## style, floors and types, without running anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+fmt: setup ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure; results go to benchmarks/results
+	$(BIN)/python benchmarks/run.py
