@@ -1,0 +1,152 @@
+"""The join of one key range: candidates of all sketches, verified by evidence, as sorted distinct links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corpusmill.exchange.candidates import PAIR_BLOCK, Rows, candidate_blocks
+from corpusmill.exchange.key_sort import key_runs, sort_keys
+from corpusmill.exchange.pairs import distinct_pairs
+from corpusmill.exchange.row_table import RowTable
+from corpusmill.exchange.sketch_file import SketchFile
+
+Similarity = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.float64]]
+Selection = npt.NDArray[np.bool_] | None
+
+KEY_BLOCK = 1 << 21
+EVIDENCE_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Join:
+    """Links of one key range: int64 (n, 2), distinct, sorted, left below right.
+
+    `candidates` and `verified` count meetings: a pair that shares three keys counts three times, so that the sums
+    over ranges do not depend on how ranges are cut.
+    """
+
+    links: Rows
+    candidates: int
+    verified: int
+
+
+@dataclass
+class _Links:
+    """Gathers candidate pairs, verifies them a block at a time once distinct, keeps those at or over the threshold."""
+
+    table: RowTable
+    similarity: Similarity | None
+    threshold: float
+    block: int
+    kept: list[Rows] = field(default_factory=list)
+    waiting: list[tuple[Rows, Rows]] = field(default_factory=list)
+    waiting_pairs: int = 0
+    candidates: int = 0
+    verified: int = 0
+
+    def add(self, left: Rows, right: Rows) -> None:
+        self.waiting.append((left, right))
+        self.waiting_pairs += left.size
+        self.candidates += left.size
+        if self.waiting_pairs >= PAIR_BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.waiting:
+            return
+        left, right = (np.concatenate(sides) for sides in zip(*self.waiting, strict=True))
+        self.waiting, self.waiting_pairs = [], 0
+        pairs, counts = distinct_pairs(left, right)
+        similar = self._similar(pairs)
+        self.kept.append(pairs[similar])
+        self.verified += int(counts[similar].sum())
+
+    def finish(self) -> Join:
+        self.flush()
+        if len(self.kept) > 1:
+            merged = np.concatenate(self.kept)
+            self.kept = [distinct_pairs(merged[:, 0], merged[:, 1])[0]]
+        links = self.kept[0] if self.kept else np.empty((0, 2), np.int64)
+        return Join(links, self.candidates, self.verified)
+
+    def _similar(self, pairs: Rows) -> npt.NDArray[np.bool_]:
+        if self.similarity is None:
+            return np.ones(len(pairs), bool)
+        values = pair_similarity(self.table, pairs[:, 0], pairs[:, 1], self.similarity, self.block)
+        return values >= self.threshold
+
+
+def pair_similarity(
+    table: RowTable, left: Rows, right: Rows, similarity: Similarity, block: int = EVIDENCE_BLOCK
+) -> npt.NDArray[np.float64]:
+    """Return float64 (n,), the similarity of rows `left[i]` and `right[i]`, gathering evidence `block` pairs at a time.
+
+    Pairs sorted by `left` read the left side's evidence in sequence.
+    """
+    values = np.empty(left.size, np.float64)
+    for start in range(0, left.size, block):
+        part = slice(start, start + block)
+        values[part] = similarity(table.evidence(left[part]), table.evidence(right[part]))
+    return values
+
+
+def join_range(
+    sketches: Sequence[SketchFile],
+    bases: Sequence[int],
+    selections: Sequence[Selection] | None,
+    low: int,
+    high: int,
+    similarity: Similarity | None = None,
+    threshold: float = 1.0,
+    *,
+    preferred: int = 0,
+    key_block: int = KEY_BLOCK,
+    evidence_block: int = EVIDENCE_BLOCK,
+) -> Join:
+    """Join the keys in [low, high) of all sketches.
+
+    Row `r` of sketch `i` is row `bases[i] + r` (int64, bases ascending); where `selections[i]` is a mask, bool
+    (rows,), only its true rows take part. Without `similarity` equal keys are links (a star around the best-ranked
+    row); with it, candidates whose similarity is at least `threshold`. Rows below `preferred` rank first.
+    Memory is bounded by the blocks, the links, and the largest bucket; the result depends on none of them.
+    """
+    table = RowTable(sketches, bases, preferred)
+    links = _Links(table, similarity, threshold, evidence_block)
+    rank_of = table.rank if table.has_rank else None
+    for first, last, keys, low_keys, rows in _key_blocks(table, selections, low, high, key_block):
+        ordered, ordered_low, ordered_rows = sort_keys(keys, low_keys, rows, first, last)
+        starts, ends = key_runs(ordered, ordered_low)
+        for left, right in candidate_blocks(ordered_rows, starts, ends, star=similarity is None, rank_of=rank_of):
+            links.add(left, right)
+    return links.finish()
+
+
+def _key_blocks(
+    table: RowTable, selections: Sequence[Selection] | None, low: int, high: int, block: int
+) -> Iterator[tuple[int, int, npt.NDArray[np.uint64], npt.NDArray[np.uint64], Rows]]:
+    """Yield sub-ranges of about `block` keys: first and last key, and the selected keys and rows of all sketches."""
+    total = sum(int(np.diff(sketch.positions([low, high]))[0]) for sketch in table.sketches)
+    cuts = min(max(1, -(-total // block)), high - low)
+    bounds = [low + (high - low) * index // cuts for index in range(cuts + 1)]
+    positions = [sketch.positions(bounds) for sketch in table.sketches]
+    for index in range(cuts):
+        keys, lows, rows = [], [], []
+        for number, sketch in enumerate(table.sketches):
+            start, stop = int(positions[number][index]), int(positions[number][index + 1])
+            if start == stop:
+                continue
+            entries = sketch.entries(start, stop)
+            mask = None if selections is None else selections[number]
+            taken: Any = slice(None) if mask is None else mask[entries.row]
+            keys.append(entries.key[taken])
+            rows.append(entries.row[taken].astype(np.int64) + table.bases[number])
+            if entries.key_low is not None:
+                lows.append(entries.key_low[taken])
+        if keys:
+            low_keys = np.concatenate(lows) if lows else np.empty(0, np.uint64)
+            yield bounds[index], bounds[index + 1] - 1, np.concatenate(keys), low_keys, np.concatenate(rows)
