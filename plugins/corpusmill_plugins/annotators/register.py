@@ -10,3 +10,4 @@ from corpusmill import hookimpl
 @hookimpl
 def corpusmill_register(registry: Any) -> None:
     """Register this family; targets load on use."""
+    registry.annotator("language", "corpusmill_plugins.annotators.language:Language", "Name each document's language.")

@@ -10,3 +10,6 @@ from corpusmill import hookimpl
 @hookimpl
 def corpusmill_register(registry: Any) -> None:
     """Register this family; targets load on use."""
+    registry.augmenter(
+        "synonyms", "corpusmill_plugins.augmenters.synonyms:Synonyms", "Add copies with some words replaced."
+    )

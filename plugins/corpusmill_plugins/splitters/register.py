@@ -10,3 +10,4 @@ from corpusmill import hookimpl
 @hookimpl
 def corpusmill_register(registry: Any) -> None:
     """Register this family; targets load on use."""
+    registry.splitter("by-hash", "corpusmill_plugins.splitters.by_hash:ByHash", "Draw split labels by hash.")
