@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from corpusmill.errors import PluginError
+from corpusmill.errors import PluginError, nearest
+
+if TYPE_CHECKING:
+    from corpusmill.plugin.operator import Operator
 
 KINDS = {
     "read": "reader",
@@ -28,6 +31,28 @@ KINDS = {
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a plugin comes from: a distribution, or a file named in the spec (`local` = its module's name)."""
+
+    name: str
+    """How people see it: `acme-filters 1.2` or `./my_filter.py`."""
+    distribution: str | None = None
+    version: str | None = None
+    editable: bool = False
+    local: str | None = None
+    plugin: str = ""
+    """The name to give to `--no-plugin`."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin that was found but cannot be used, and why."""
+
+    origin: Origin
+    cause: str
+
+
+@dataclass(frozen=True)
 class Registered:
     """An operator by name: what `uses` it, where its class is, what it does, who owns it."""
 
@@ -37,52 +62,119 @@ class Registered:
     owner: str
     extra: str | None = None
     """The extra (`train`, `web`) that brings what the operator imports, if any."""
+    origin: Origin = Origin("?")
 
 
+@dataclass
 class Registry:
-    """Takes registrations; `owner` is set by the loader while a plugin registers."""
+    """Takes registrations; `origin` is set by the finder while a plugin registers."""
 
-    def __init__(self) -> None:
-        self.operators: dict[str, Registered] = {}
-        self.owner = "?"
+    operators: dict[str, Registered] = field(default_factory=dict)
+    conflicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Names that two plugins claim -> both owners; using one is an error, the others' names stay usable."""
+    broken: list[Broken] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    """All plugins that loaded, sorted by distribution and name."""
+    origin: Origin = Origin("?")
 
-    def add(self, prefix: str, name: str, target: str, summary: str, *, extra: str | None = None) -> None:
-        """Register `prefix.name`; a taken name is an error that names both owners."""
+    def add(self, prefix: str, name: str, target: str | type[Operator], summary: str, extra: str | None) -> None:
+        """Register `prefix.name`. Raises PluginError when one plugin registers a name twice."""
         uses = f"{prefix}.{name}"
         if prefix not in KINDS:
-            raise PluginError(f"unknown kind {prefix!r} for {uses!r}", where=self.owner, expected=", ".join(KINDS))
-        if uses in self.operators:
-            raise PluginError(
-                f"{uses!r} is registered twice: by {self.operators[uses].owner} and by {self.owner}",
-                expected="one owner a name",
-                hint="uninstall one of the two, or leave it out with --no-plugin NAME",
-            )
-        self.operators[uses] = Registered(uses, target, summary, self.owner, extra)
+            raise PluginError(f"unknown kind {prefix!r} for {uses!r}", where=self.origin.name, expected=", ".join(KINDS))
+        place = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+        taken = self.operators.get(uses)
+        if taken is not None and taken.origin == self.origin:
+            raise PluginError(f"{uses!r} is registered twice by {self.origin.name}", expected="one target a name")
+        if taken is not None:
+            self.conflicts[uses] = (taken.owner, self.origin.name)
+            return
+        self.operators[uses] = Registered(uses, place, summary, self.origin.name, extra, self.origin)
 
-    reader: Callable[..., None]
-    loader: Callable[..., None]
-    cleaner: Callable[..., None]
-    filter: Callable[..., None]
-    annotator: Callable[..., None]
-    augmenter: Callable[..., None]
-    splitter: Callable[..., None]
-    dedup: Callable[..., None]
-    mixer: Callable[..., None]
-    tokenizer: Callable[..., None]
-    packer: Callable[..., None]
-    trainer: Callable[..., None]
-    predictor: Callable[..., None]
-    evaluator: Callable[..., None]
-    writer: Callable[..., None]
+    def lookup(self, uses: str) -> Registered:
+        """Return the operator of this name; raises PluginError with the nearest name."""
+        if uses in self.conflicts:
+            first, second = self.conflicts[uses]
+            hint = "uninstall one of the two, or leave it out with --no-plugin NAME"
+            raise PluginError(f"{uses!r} is registered twice: by {first} and by {second}", hint=hint)
+        if uses not in self.operators:
+            raise PluginError(f"unknown operator {uses!r}", expected=self._expected(uses), hint=self._hint())
+        return self.operators[uses]
 
+    def nearest(self, uses: str) -> str | None:
+        """The known name closest to a misspelt one: of the same kind first, then of any."""
+        prefix = uses.split(".", 1)[0] + "."
+        same = [name for name in self.operators if name.startswith(prefix)]
+        return nearest(uses, same) or nearest(uses, self.operators)
 
-def _verb(prefix: str) -> Callable[..., None]:
-    def register(self: Registry, name: str, target: str, summary: str, *, extra: str | None = None) -> None:
-        self.add(prefix, name, target, summary, extra=extra)
+    def _expected(self, uses: str) -> str:
+        prefix = uses.split(".", 1)[0]
+        same = sorted(name for name in self.operators if name.startswith(f"{prefix}."))
+        if same:
+            return f"one of {', '.join(same)}"
+        return "KIND.NAME, where KIND is one of " + ", ".join(KINDS) if prefix not in KINDS else "an installed operator"
 
-    register.__doc__ = f"Register `{prefix}.NAME`: target `module:Class`, one sentence, the extra it needs."
-    return register
+    def _hint(self) -> str:
+        hint = "corpusmill plugins lists all operators"
+        causes = "; ".join(f"{broken.origin.name} could not be loaded: {broken.cause}" for broken in self.broken)
+        return f"{hint}; {causes}" if causes else hint
 
+    def reader(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `read.NAME`: target `module:Class` (or the class), one sentence, the extra it needs."""
+        self.add("read", name, target, summary, extra)
 
-for _prefix, _verb_name in KINDS.items():
-    setattr(Registry, _verb_name, _verb(_prefix))
+    def loader(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `load.NAME`; arguments as for `reader`."""
+        self.add("load", name, target, summary, extra)
+
+    def cleaner(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `clean.NAME`; arguments as for `reader`."""
+        self.add("clean", name, target, summary, extra)
+
+    def filter(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `filter.NAME`; arguments as for `reader`."""
+        self.add("filter", name, target, summary, extra)
+
+    def annotator(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `annotate.NAME`; arguments as for `reader`."""
+        self.add("annotate", name, target, summary, extra)
+
+    def augmenter(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `augment.NAME`; arguments as for `reader`."""
+        self.add("augment", name, target, summary, extra)
+
+    def splitter(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `split.NAME`; arguments as for `reader`."""
+        self.add("split", name, target, summary, extra)
+
+    def dedup(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `dedup.NAME`; arguments as for `reader`."""
+        self.add("dedup", name, target, summary, extra)
+
+    def mixer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `mix.NAME`; arguments as for `reader`."""
+        self.add("mix", name, target, summary, extra)
+
+    def tokenizer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `tokenizer.NAME`; arguments as for `reader`."""
+        self.add("tokenizer", name, target, summary, extra)
+
+    def packer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `tokens.NAME`; arguments as for `reader`."""
+        self.add("tokens", name, target, summary, extra)
+
+    def trainer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `train.NAME`; arguments as for `reader`."""
+        self.add("train", name, target, summary, extra)
+
+    def predictor(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `predict.NAME`; arguments as for `reader`."""
+        self.add("predict", name, target, summary, extra)
+
+    def evaluator(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `evaluate.NAME`; arguments as for `reader`."""
+        self.add("evaluate", name, target, summary, extra)
+
+    def writer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
+        """Register `write.NAME`; arguments as for `reader`."""
+        self.add("write", name, target, summary, extra)
