@@ -81,7 +81,9 @@ def _scores(step: str, values: Mapping[str, Any]) -> Scores:
         groups[""] = plain
     flat = {label: {k: v for k, v in one.items() if isinstance(v, int | float | str)} for label, one in groups.items()}
     names = tuple(dict.fromkeys(name for one in flat.values() for name in one))
-    rows = tuple((label, tuple(number(one[name]) if name in one else "-" for name in names)) for label, one in flat.items())
+    rows = tuple(
+        (label, tuple(number(one[name]) if name in one else "-" for name in names)) for label, one in flat.items()
+    )
     return Scores(step, names, rows)
 
 

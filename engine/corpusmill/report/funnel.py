@@ -111,9 +111,7 @@ def _rows_in(one: Mapping[str, Any]) -> int:
     """Rows in; a reader has none before it, so what it saw is what it let through and what it put aside."""
     if one.get("in") or not str(one.get("uses", "")).startswith("read."):
         return int(one.get("in") or 0)
-    return int(one.get("out") or 0) + sum(
-        sum(_numbers(one.get(word)).values()) for word in ("removed", "quarantined")
-    )
+    return int(one.get("out") or 0) + sum(sum(_numbers(one.get(word)).values()) for word in ("removed", "quarantined"))
 
 
 def _numbers(reasons: Any) -> dict[str, int]:
