@@ -1,0 +1,69 @@
+"""What holds for every test: no network, no telemetry, the same random choices each time."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+NO_NETWORK = HERE / "no_network"
+
+# Set at import, before any test module loads a library that reads them; child processes inherit them.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    PYTHONPATH=os.pathsep.join(filter(None, [str(NO_NETWORK), os.environ.get("PYTHONPATH")])),
+)
+_descriptor, _refusals = tempfile.mkstemp(prefix="corpusmill-refusals-")
+os.close(_descriptor)
+os.environ["CORPUSMILL_REFUSALS"] = _refusals
+_spec = importlib.util.spec_from_file_location("corpusmill_no_network", NO_NETWORK / "sitecustomize.py")
+assert _spec is not None and _spec.loader is not None
+_spec.loader.exec_module(importlib.util.module_from_spec(_spec))
+
+# A shared machine is slow at times, so no deadlines; derandomised, so that a change is judged by its own faults.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+def pytest_unconfigure() -> None:
+    Path(_refusals).unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def refusals() -> Path:
+    """The file that lists refused connections of all processes of this session."""
+    return Path(_refusals)
+
+
+@pytest.fixture(autouse=True)
+def _stays_on_this_machine(refusals: Path) -> Iterator[None]:
+    yield
+    lines = refusals.read_text(encoding="utf-8")
+    if lines:
+        refusals.write_text("", encoding="utf-8")
+        pytest.fail(f"something tried to leave this machine:\n{lines}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the source tree."""
+    return HERE.parent
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real data made by others; tests that want it skip where it is not."""
+    folder = os.environ.get("CORPUSMILL_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("CORPUSMILL_TEST_DATA names no folder with the real test data")
+    return Path(folder).resolve()
