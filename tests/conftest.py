@@ -26,7 +26,8 @@ _descriptor, _refusals = tempfile.mkstemp(prefix="corpusmill-refusals-")
 os.close(_descriptor)
 os.environ["CORPUSMILL_REFUSALS"] = _refusals
 _spec = importlib.util.spec_from_file_location("corpusmill_no_network", NO_NETWORK / "sitecustomize.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 
 # A shared machine is slow at times, so no deadlines; derandomised, so that a change is judged by its own faults.

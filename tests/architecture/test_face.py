@@ -1,0 +1,46 @@
+"""The public face: what `from corpusmill import ...` offers, no more and no less."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import corpusmill
+
+
+def test_public_names_are_listed_once_and_sorted() -> None:
+    """`__all__` is what the face can load plus its own constants."""
+    own = {name for name in vars(corpusmill) if name in {"API", "__version__"} or name in {"run", "open", "apply"}}
+    assert set(corpusmill.__all__) == set(corpusmill._HOME) | own
+    assert len(corpusmill.__all__) == len(set(corpusmill.__all__))
+
+
+@pytest.mark.parametrize("name", corpusmill.__all__)
+def test_every_public_name_loads(name: str) -> None:
+    """A name in `__all__` can be imported, and what it is has documentation where it can have any."""
+    value = getattr(corpusmill, name)
+    assert not isinstance(value, type) or value.__doc__
+
+
+def test_type_checkers_and_the_loader_agree() -> None:
+    """The imports under TYPE_CHECKING name the same homes as the table that loads them."""
+    tree = ast.parse(Path(corpusmill.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    typed = {
+        alias.name: (node.module or "").removeprefix("corpusmill.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == corpusmill._HOME
+
+
+def test_importing_the_face_costs_nothing() -> None:
+    """`import corpusmill` loads none of its rooms."""
+    program = "import sys, corpusmill; print([name for name in sys.modules if name.startswith('corpusmill.')])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
