@@ -67,6 +67,8 @@ class Reader(Operator):
     kind = "read"
     inputs: ClassVar[dict[str, type[Port] | Port]] = {}
     outputs: ClassVar[dict[str, str]] = {"quarantine": "documents"}
+    counts: ClassVar[str] = "bytes"
+    """What `ranges` counts: bytes of the stored file, or something else (`row groups`)."""
     suffixes: ClassVar[tuple[str, ...]] = ()
     """File endings this reader understands, for messages only."""
 

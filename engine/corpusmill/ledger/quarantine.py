@@ -1,0 +1,72 @@
+"""The quarantine of one shard: bad records as they stood (capped), with place and reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow as pa
+
+RAW_BYTES = 4_096
+"""How much of a bad record is kept."""
+
+READER = -1
+"""The `step` of records that the reader rejected."""
+
+SCHEMA = pa.schema(
+    [
+        ("file", pa.large_string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("id", pa.string()),
+        ("step", pa.int16()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw", pa.large_binary()),
+    ]
+)
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+
+
+class Quarantine:
+    """Collects bad records; the table comes out sorted by place, so batches and workers leave no trace."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        *,
+        file: str,
+        offset: int,
+        reason: str,
+        detail: str = "",
+        raw: bytes = b"",
+        length: int | None = None,
+        id: str | None = None,  # noqa: A002 - the column's name
+        step: int = READER,
+    ) -> None:
+        """Add one record; `length` is its true size in bytes where `raw` was capped before."""
+        self.rows.append(
+            {
+                "file": file,
+                "offset": offset,
+                "length": len(raw) if length is None else length,
+                "id": id,
+                "step": step,
+                "reason": reason,
+                "detail": stable_text(detail),
+                "raw": raw[:RAW_BYTES],
+            }
+        )
+
+    def table(self) -> pa.Table:
+        """Return all records sorted by file, offset and step."""
+        self.rows.sort(key=lambda row: (row["file"], row["offset"], row["step"], row["id"] or ""))
+        return pa.Table.from_pylist(self.rows, schema=SCHEMA)
+
+
+def stable_text(text: str) -> str:
+    """Return an error text without memory addresses: reasons are part of the bytes and must not vary."""
+    return _ADDRESS.sub("0x…", text)[:1_000]

@@ -1,0 +1,53 @@
+"""Breadcrumbs: a worker's last words about where it was, in a small mapped file that survives its death."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+_LAYOUT = struct.Struct("<8siqq")
+READ, OPERATOR, COMMIT = "read", "operator", "commit"
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """Where a worker was: the phase, and inside an operator call the step and its rows [first, last]."""
+
+    phase: str
+    step: int = -1
+    first: int = -1
+    last: int = -1
+
+
+class Breadcrumb:
+    """Writes crumbs; memory-mapped, so that a SIGKILL right after the write loses nothing."""
+
+    def __init__(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(_LAYOUT.size))
+        self.path = path
+        with path.open("r+b") as stream:
+            self._map = mmap.mmap(stream.fileno(), _LAYOUT.size)
+
+    def put(self, phase: str, step: int = -1, first: int = -1, last: int = -1) -> None:
+        """Say what comes next."""
+        _LAYOUT.pack_into(self._map, 0, phase.encode(), step, first, last)
+
+    def remove(self) -> None:
+        """The unit ended well: nothing to tell."""
+        self._map.close()
+        self.path.unlink(missing_ok=True)
+
+
+def read_crumb(path: Path) -> Crumb | None:
+    """Return a dead worker's last crumb; None when it left none (another machine, or not started)."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if len(data) < _LAYOUT.size:
+        return None
+    phase, step, first, last = _LAYOUT.unpack(data[: _LAYOUT.size])
+    return Crumb(phase.rstrip(b"\0").decode() or READ, step, first, last)

@@ -1,0 +1,75 @@
+"""Chunks: rows on their way through a pass, each with its row number in the shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusmill.dataset.canonical import row_sizes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A batch and the shard's row number of each of its rows (int64); derived rows carry their parent's."""
+
+    batch: pa.RecordBatch
+    rows: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    def slice(self, start: int, stop: int) -> Chunk:
+        """Return rows [start, stop)."""
+        return Chunk(self.batch.slice(start, stop - start), self.rows[start:stop])
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> Chunk:
+        """Return the rows where the mask is True."""
+        if mask.all():
+            return self
+        return Chunk(self.batch.filter(pa.array(mask)), self.rows[mask])
+
+    def with_batch(self, batch: pa.RecordBatch) -> Chunk:
+        """Return other columns for the same rows."""
+        return Chunk(batch, self.rows)
+
+
+def numbered(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[Chunk]:
+    """Number rows from 0 and bound chunks by bytes; a single larger row is a chunk of its own."""
+    first = 0
+    for batch in batches:
+        ends = np.cumsum(row_sizes(batch))
+        start = 0
+        while start < batch.num_rows:
+            before = int(ends[start - 1]) if start else 0
+            stop = max(start + 1, int(np.searchsorted(ends, before + max_bytes, side="right")))
+            yield Chunk(batch.slice(start, stop - start), np.arange(first + start, first + stop, dtype=np.int64))
+            start = stop
+        first += batch.num_rows
+
+
+def fixed_rows(chunks: Iterable[Chunk], count: int) -> Iterator[Chunk]:
+    """Re-cut a stream at every `count` rows from its start: batches of inexact operators must not depend on layout."""
+    pending: list[Chunk] = []
+    size = 0
+    for chunk in chunks:
+        start = 0
+        while size + len(chunk) - start >= count:
+            stop = start + count - size
+            yield _join([*pending, chunk.slice(start, stop)])
+            pending, size, start = [], 0, stop
+        if start < len(chunk):
+            pending.append(chunk.slice(start, len(chunk)))
+            size += len(chunk) - start
+    if pending:
+        yield _join(pending)
+
+
+def _join(chunks: list[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    batch = pa.concat_batches([chunk.batch for chunk in chunks])
+    return Chunk(batch, np.concatenate([chunk.rows for chunk in chunks]))

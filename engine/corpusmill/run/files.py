@@ -1,0 +1,76 @@
+"""Input files: found by path or glob, named relative to their common root, sorted."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from corpusmill.errors import InputError
+
+_MAGIC = set("*?[")
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file on disk; `name` is its path relative to the reader's root, `modified` its mtime in ns."""
+
+    name: str
+    path: str
+    size: int
+    modified: int = 0
+
+    def open(self) -> IO[bytes]:
+        """Open the stored bytes."""
+        return open(self.path, "rb")  # noqa: SIM115, PTH123 - the caller closes it
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the file as it travels to a worker."""
+        return {"name": self.name, "path": self.path, "size": self.size, "modified": self.modified}
+
+
+def find_files(patterns: str | Sequence[str], base: Path) -> list[LocalFile]:
+    """Return the files of all patterns, each once, sorted by name.
+
+    A pattern is a path, a folder (all files below it) or a glob with `**`. Raises InputError when one finds none.
+    """
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    found: set[str] = set()
+    for pattern in patterns:
+        absolute = os.path.join(base, os.path.expanduser(pattern.removeprefix("file://")))
+        matches = _matches(absolute)
+        if not matches:
+            raise InputError(
+                f"no file matches {pattern!r}",
+                where=str(base),
+                expected="at least one file",
+                hint="check the path; relative paths start from the spec's folder",
+            )
+        found.update(matches)
+    root = _common_root([os.path.join(base, pattern) for pattern in patterns])
+    files = []
+    for path in found:
+        status = os.stat(path)
+        files.append(LocalFile(Path(os.path.relpath(path, root)).as_posix(), path, status.st_size, status.st_mtime_ns))
+    return sorted(files, key=lambda file: file.name)
+
+
+def _matches(pattern: str) -> list[str]:
+    if os.path.isdir(pattern):
+        pattern = os.path.join(glob.escape(pattern), "**", "*")
+    paths = glob.glob(pattern, recursive=True) if _MAGIC & set(pattern) else [pattern]
+    return [os.path.normpath(path) for path in paths if os.path.isfile(path)]
+
+
+def _common_root(patterns: Sequence[str]) -> str:
+    """Return the deepest folder that all patterns start from, before any wildcard."""
+    roots = []
+    for pattern in patterns:
+        parts = Path(os.path.normpath(pattern)).parts
+        fixed = next((index for index, part in enumerate(parts) if _MAGIC & set(part)), len(parts) - 1)
+        prefix = os.path.join(*parts[:fixed]) if fixed else "."
+        roots.append(pattern if os.path.isdir(pattern) else prefix)
+    return os.path.commonpath(roots)

@@ -1,0 +1,36 @@
+"""The unit that looks at input files: cuts them into ranges and hashes what decides each range's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from corpusmill.errors import CorruptFile
+from corpusmill.run.files import LocalFile
+from corpusmill.run.shards import Range
+from corpusmill.run.sources import range_hash
+from corpusmill.run.workspace import Workspace
+
+
+def run_identify(payload: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """Return the ranges of each file and the files that cannot be cut because they are damaged."""
+    reader = workspace.operator(payload["reader"])
+    files: list[list[Any]] = []
+    damaged: list[list[Any]] = []
+    for one in payload["files"]:
+        file = LocalFile(one["name"], one["path"], one["size"])
+        try:
+            files.append([range_.to_json() for range_ in _ranges(reader, file)])
+        except CorruptFile as error:
+            damaged.append([error.name, error.reason, error.offset])
+        except OSError as error:
+            damaged.append([file.name, f"cannot be read ({error.strerror or error})", None])
+    return {"files": files, "damaged": damaged}
+
+
+def _ranges(reader: Any, file: LocalFile) -> list[Range]:
+    ranges = [(0, 0)] if file.size == 0 else reader.ranges(file)
+    return [
+        Range(file.name, file.path, start, stop, range_hash(reader, file, start, stop), file.size)
+        for start, stop in ranges
+    ]

@@ -1,0 +1,36 @@
+"""Calls of model-based operators to a pool of actors, from inside a shard's pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from corpusmill.run.applied import Applied, add_columns
+from corpusmill.run.chunk import Chunk
+
+
+class Pool(Protocol):
+    """Something that runs an annotator's batches elsewhere."""
+
+    def annotate(self, batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
+        """Return the operator's columns for a batch."""
+
+
+def pool_calls(
+    pools: Mapping[int, Pool] | None, operators: Sequence[Any], first: int
+) -> dict[int, Callable[[Chunk], Applied]]:
+    """Return, by step, the calls that replace an operator's own method where a pool serves it."""
+    calls: dict[int, Callable[[Chunk], Applied]] = {}
+    for step, pool in (pools or {}).items():
+        calls[step] = _call(operators[step - first], pool)
+    return calls
+
+
+def _call(operator: Any, pool: Pool) -> Callable[[Chunk], Applied]:
+    def apply(chunk: Chunk) -> Applied:
+        columns = pool.annotate(chunk.batch)
+        return Applied(chunk.with_batch(add_columns(operator, chunk.batch, columns)), len(chunk))
+
+    return apply

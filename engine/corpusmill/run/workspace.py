@@ -1,0 +1,72 @@
+"""What one process keeps between units: the store, the registry, built operators, scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from corpusmill.dataset.artifact import artifact_folder, open_artifact
+from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.store import Store
+from corpusmill.plugin.finder import load_registry
+from corpusmill.plugin.local import LocalPlugin
+from corpusmill.plugin.operator import Context, Operator
+from corpusmill.plugin.resolve import resolve
+
+_KEPT_OPERATORS = 64
+
+
+class Workspace:
+    """Built once per worker process; operators and verified files stay warm in it.
+
+    `settings` is JSON-able and the same for all units of a run: store URI, local plugins (name, hash, source),
+    scratch folder, blocked plugins.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self.settings = settings
+        self.store = Store(settings["store"])
+        self.scratch = Path(settings["scratch"])
+        local = [LocalPlugin(one["name"], one["hash"], one["source"].encode()) for one in settings["plugins"]]
+        self.registry = load_registry(local, blocked=settings.get("blocked", ()))
+        self._operators: dict[str, Operator] = {}
+
+    def operator(self, recipe: Mapping[str, Any]) -> Any:
+        """Return the operator of a recipe, built and set up once.
+
+        A recipe holds uses, options, column, step, seed, base, device, and the artifacts of ports by digest.
+        """
+        key = hash_json(recipe)
+        if key not in self._operators:
+            if len(self._operators) >= _KEPT_OPERATORS:
+                self._operators.pop(next(iter(self._operators)))
+            self._operators[key] = self._build(recipe)
+        return self._operators[key]
+
+    def crumb_path(self, key: str) -> Path:
+        """Return where the breadcrumb of a unit lies; the driver on the same machine reads it after a death."""
+        return self.scratch / "crumbs" / key
+
+    def artifact(self, digest: str) -> SimpleNamespace:
+        """Return a handle on an artifact: digest and a local, verified folder."""
+        return SimpleNamespace(digest=digest, path=artifact_folder(self.store, open_artifact(self.store, digest)))
+
+    def _build(self, recipe: Mapping[str, Any]) -> Operator:
+        operator_class = resolve(self.registry.lookup(recipe["uses"]))
+        options = operator_class.Options.model_validate(recipe["options"])
+        inputs = {port: self.artifact(digest) for port, digest in recipe.get("artifacts", {}).items()}
+        context = Context(
+            step=recipe["step"],
+            seed=recipe["seed"],
+            column=recipe["column"],
+            base=recipe["base"],
+            inputs=inputs,
+            device=recipe.get("device", "cpu"),
+        )
+        operator = operator_class(options, context)
+        if recipe.get("state") and hasattr(operator, "restore"):
+            operator.restore(recipe["state"])
+        operator.setup()
+        return operator
