@@ -1,0 +1,1 @@
+"""Plain Python twins of the kernels: slow, short, and the definition of what the kernels compute."""

@@ -1,0 +1,26 @@
+"""Folded words: what near-duplicate search compares, as plain Python."""
+
+from __future__ import annotations
+
+import re
+
+from corpusmill_plugins.kernels.plain.characters import fold_character, is_solo
+
+
+def folded_words(text: str) -> list[str]:
+    """Return the folded words of a text.
+
+    Each character folds on its own (`fold_character`); what is left between separators is a word, each letter of a
+    script without spaces is one, and a run of digits inside a word becomes one "0" (as datatrove does, so that dates,
+    prices and counters do not keep copies apart). A decimal mark still cuts: "3.14" is "0", "0".
+    """
+    pieces = []
+    for character in text:
+        for item in fold_character(character):
+            if item == "":
+                pieces.append(" ")
+            elif is_solo(item):
+                pieces.append(f" {item} ")
+            else:
+                pieces.append(item)
+    return [re.sub("0+", "0", word) for word in "".join(pieces).split(" ") if word]
