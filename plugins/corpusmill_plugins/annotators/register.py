@@ -11,3 +11,9 @@ from corpusmill import hookimpl
 def corpusmill_register(registry: Any) -> None:
     """Register this family; targets load on use."""
     registry.annotator("language", "corpusmill_plugins.annotators.language:Language", "Name each document's language.")
+    registry.annotator(
+        "perplexity",
+        "corpusmill_plugins.annotators.perplexity:Perplexity",
+        "Add a language model's perplexity of each document.",
+        extra="train",
+    )

@@ -1,0 +1,48 @@
+"""Models to measure: transformers folders of this machine, float32, in evaluation mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def load(auto_class: str, folder: Path, device: str) -> Any:
+    """Return the model of a folder, ready to be applied; nothing is looked up on a hub."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import torch
+    import transformers
+
+    loader = getattr(transformers, auto_class)
+    model = loader.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True)
+    return model.to(device).eval()
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of a folder; text that spells a special token stays text."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, split_special_tokens=True)
+
+
+@contextmanager
+def inference(threads: int) -> Iterator[None]:
+    """No gradients, and this many CPU threads; put torch's setting back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads))
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def per_split(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return metrics by split under `splits`; those of an only split also stand at the top, where searches look."""
+    only = next(iter(measured.values())) if len(measured) == 1 else {}
+    return {**only, "splits": measured}
