@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from corpusmill.report.findings import Curve
 from corpusmill.report.plain import number
 
-WIDTH, HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 28
+WIDTH, HEIGHT = 500, 190
+LEFT, RIGHT, TOP, BOTTOM = 50, 10, 10, 26
 _POINTS = 400
 """Points drawn at most: more than the pixels there are would only make the file heavy."""
 

@@ -1,0 +1,33 @@
+"""`corpusmill explain`: what a run did with one document, step by step, with values and thresholds."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from corpusmill.report.commands import DEFAULT_STORE
+
+
+@click.command()
+@click.argument("run")
+@click.argument("document")
+@click.option("--store", default=DEFAULT_STORE, show_default=True, help="The store the run is in.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain(run: str, document: str, store: str, as_json: bool) -> None:
+    """Say what RUN did with DOCUMENT: kept or removed, by which step, rule, value and threshold.
+
+    RUN is a run's name, or NAME@TIME. DOCUMENT is an id, its first 8 characters or more, or FILE@OFFSET.
+
+    \b
+    Examples:
+      corpusmill explain quickstart 3f0c9e1d8a7b4c5d
+      corpusmill explain quickstart@20261122 pages-0.warc.gz@18234 --json
+    """
+    from corpusmill.report.decisions import fate_json, fate_text
+    from corpusmill.run.records import latest_run
+    from corpusmill.run.trace import trace
+
+    name, _, time = run.partition("@")
+    fate = trace(latest_run(store, name, time or None), document)
+    click.echo(json.dumps(fate_json(fate), indent=2) if as_json else fate_text(fate), nl=as_json)

@@ -1,0 +1,137 @@
+"""The trace of one document through a run: from ledgers and datasets, or with a replay that measures again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from corpusmill.errors import UsageError
+from corpusmill.run.decision import Fate, StepDecision
+from corpusmill.run.records import RunRecord
+from corpusmill.run.search import Removal, Wanted, find_kept, find_removals, parse_document
+
+Replay = Callable[[RunRecord, str], Sequence[StepDecision]]
+"""Runs the steps of a run again on one document (its id) and returns each step's decision with measured values."""
+
+_DOCUMENT_KINDS = {"read", "clean", "filter", "annotate", "augment", "split", "dedup", "mix"}
+
+
+def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fate:
+    """Return what a run did with one document, given as an id, the start of one, or FILE@OFFSET.
+
+    Steps before the last one are `unknown` in their values unless `replay` measures them again. Raises UsageError
+    when no document fits, or several do.
+    """
+    wanted = parse_document(document)
+    removals, kept = find_removals(record, wanted), find_kept(record, wanted)
+    identity = _one(record, document, wanted, removals, kept)
+    removal = next((one for one in reversed(removals) if one.id == identity["id"]), None)
+    steps = [step for step, rows in kept.items() if any(row.get("id") == identity["id"] for row in rows)]
+    last = _last_datasets(record)
+    if steps and (removal is None or last & set(steps)):
+        decisions = _passed(record, steps[-1], set(steps), included=True)
+        outcome = "kept"
+    else:
+        assert removal is not None  # _one found it in one of the two
+        decisions = [*_passed(record, removal.step, set(steps), included=False), _removed(record, removal)]
+        outcome = "removed"
+    if replay is not None:
+        decisions = _merged(decisions, replay(record, identity["id"]))
+    return Fate(identity["id"], identity["file"], identity["offset"], outcome, tuple(decisions), tuple(steps))
+
+
+def _one(
+    record: RunRecord, document: str, wanted: Wanted, removals: list[Removal], kept: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    found = {one.id: {"id": one.id, "file": one.file, "offset": one.offset} for one in removals}
+    for rows in kept.values():
+        found.update(
+            {
+                str(row["id"]): {"id": str(row["id"]), "file": row.get("file"), "offset": row.get("offset")}
+                for row in rows
+            }
+        )
+    if len(found) == 1 or (wanted.prefix in found):
+        return found[wanted.prefix] if wanted.prefix in found else next(iter(found.values()))
+    if found:
+        raise UsageError(
+            f"{document!r} fits {len(found)} documents",
+            where=str(record.folder),
+            expected="one of " + ", ".join(sorted(found)[:5]),
+            hint="give more of the id",
+        )
+    raise UsageError(
+        f"no document {document!r} in run {record.name!r} ({record.timestamp}, {record.status})",
+        where=str(record.folder),
+        expected="the id of a document it removed or kept, or FILE@OFFSET as the ledger names files",
+        hint=f"corpusmill show run:{record.name}@{record.timestamp}/STEP lists ids; corpusmill status {record.name}",
+    )
+
+
+def _last_datasets(record: RunRecord) -> set[str]:
+    """Return the steps whose datasets no other documents step reads: the ends of the run."""
+    steps = _steps(record.plan)
+    fed = {source for one in steps.values() for source in _sources(one) or ()}
+    made = [s for s, one in (record.outputs.get("outputs") or {}).items() if one.get("kind") == "documents"]
+    if any(_sources(one) is not None for one in steps.values()):
+        return {step for step in made if step not in fed} or set(made[-1:])
+    return set(made[-1:])
+
+
+def _passed(record: RunRecord, target: str, found_in: set[str], *, included: bool) -> list[StepDecision]:
+    """Return the document steps a document surely passed on its way to `target`, first to last.
+
+    Backwards from the target while there is one way; at a union the way goes on only through a dataset the
+    document was found in. Without `needs` in the plan, only the steps of the target's own pass are sure.
+    """
+    steps = _steps(record.plan)
+    way = [target] if included else []
+    if target in steps and _sources(steps[target]) is None:
+        stage = next(s for s in record.plan["stages"] if any(one["id"] == target for one in s["steps"]))
+        names = [str(one["id"]) for one in stage["steps"]]
+        way = way + names[: names.index(target)][::-1]
+    at: str | None = target
+    while at in steps and (at := _parent(steps, str(at), found_in)) is not None:
+        way.append(at)
+    return [StepDecision(name, str(steps.get(name, {}).get("uses", "")), "unknown") for name in reversed(way)]
+
+
+def _parent(steps: Mapping[str, Mapping[str, Any]], step: str, found_in: set[str]) -> str | None:
+    sources = [one for one in _sources(steps[step]) or () if one in steps and _is_documents(steps[one])]
+    if len(sources) > 1:
+        sources = [one for one in sources if one in found_in]
+    return sources[0] if len(sources) == 1 else None
+
+
+def _removed(record: RunRecord, one: Removal) -> StepDecision:
+    uses = str(_steps(record.plan).get(one.step, {}).get("uses", ""))
+    return StepDecision(one.step, uses, "removed", one.rule, one.value, one.threshold, one.detail, one.other)
+
+
+def _merged(known: list[StepDecision], replayed: Sequence[StepDecision]) -> list[StepDecision]:
+    """Take what was measured again; the ledger keeps the last word on what removed the document."""
+    last = known[-1] if known and known[-1].verdict == "removed" else None
+    merged = [
+        StepDecision(**{**one.__dict__, **{k: v for k, v in last.__dict__.items() if v not in (None, ())}})
+        if last is not None and one.step == last.step
+        else one
+        for one in replayed
+    ]
+    return merged if last is None or any(one.step == last.step for one in merged) else [*merged, last]
+
+
+def _steps(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(step["id"]): step for stage in plan.get("stages", []) for step in stage.get("steps", [])}
+
+
+def _sources(step: Mapping[str, Any]) -> list[str] | None:
+    """Return the ids of the steps a step reads, from `needs` ({port: [ids]} or [ids]); None when the plan is silent."""
+    needs = step.get("needs")
+    if needs is None:
+        return None
+    listed = [one for ids in needs.values() for one in ids] if isinstance(needs, Mapping) else list(needs)
+    return [str(one).partition(".")[0] for one in listed]
+
+
+def _is_documents(step: Mapping[str, Any]) -> bool:
+    return str(step.get("uses", "")).partition(".")[0] in _DOCUMENT_KINDS
