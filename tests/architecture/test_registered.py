@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import distribution, requires
-from typing import Any
+from importlib.metadata import metadata
 
 import pytest
-from packaging.requirements import Requirement
 
-from corpusmill.plugin.registry import Registered, Registry
+from corpusmill.plugin.finder import load_registry
+from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.registry import Registered
+from corpusmill.plugin.resolve import missing_distributions, resolve
+
+BUILT_IN = "corpusmill"
 
 
 def registered() -> list[Registered]:
-    registry = Registry()
-    for point in sorted(distribution("corpusmill").entry_points.select(group="corpusmill")):
-        registry.owner = point.name
-        point.load().corpusmill_register(registry)
-    return list(registry.operators.values())
+    return [entry for entry in load_registry().operators.values() if entry.origin.distribution == BUILT_IN]
 
 
-def resolve(entry: Registered) -> Any:
-    module, _, name = entry.target.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except ModuleNotFoundError as missing:
-        if entry.extra is None or (missing.name or "").startswith("corpusmill"):
-            raise
-        pytest.skip(f"{entry.uses} needs the extra {entry.extra!r}: {missing.name} is not installed")
+def resolved(entry: Registered) -> type[Operator]:
+    missing = missing_distributions(entry)
+    if missing:
+        pytest.skip(f"{entry.uses} needs the extra {entry.extra!r}; not installed: {', '.join(missing)}")
+    return resolve(entry)
+
+
+def test_every_family_registers() -> None:
+    """No built-in plugin is broken."""
+    broken = [one for one in load_registry().broken if one.origin.distribution == BUILT_IN]
+    assert not broken
 
 
 @pytest.mark.parametrize("entry", registered(), ids=lambda entry: entry.uses)
 def test_target_is_an_operator_of_its_kind(entry: Registered) -> None:
-    """The class exists, is of the kind its prefix says, and says in a sentence what it does."""
-    operator = resolve(entry)
+    """The class exists, is of the kind its prefix says, and a sentence says what it does."""
+    operator = resolved(entry)
     assert operator.kind == entry.uses.partition(".")[0]
     assert operator.__doc__
     assert entry.summary.endswith(".")
@@ -41,18 +42,12 @@ def test_target_is_an_operator_of_its_kind(entry: Registered) -> None:
 
 @pytest.mark.parametrize("entry", registered(), ids=lambda entry: entry.uses)
 def test_every_option_is_documented(entry: Registered) -> None:
-    """Each option has a help text; a number with a range or a unit says so in the field itself."""
-    fields = resolve(entry).Options.model_fields
+    """Each option has a help text, from which the reference is made."""
+    fields = resolved(entry).Options.model_fields
     assert [name for name, field in fields.items() if not field.description] == []
 
 
 def test_extras_exist() -> None:
     """An operator that names an extra names one that can be installed."""
-    known = {
-        str(part).split("==")[-1].strip(" '\"")
-        for line in requires("corpusmill") or []
-        if (marker := Requirement(line).marker) is not None
-        for part in str(marker).split(" and ")
-        if "extra" in part
-    }
-    assert {entry.extra for entry in registered() if entry.extra} <= known
+    known = metadata(BUILT_IN).get_all("Provides-Extra") or []
+    assert {entry.extra for entry in registered() if entry.extra} <= set(known)
