@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
@@ -52,16 +53,14 @@ def resolve(registered: Registered) -> type[Operator]:
 def missing_distributions(registered: Registered) -> list[str]:
     """Distributions of the operator's extra that are not installed, by metadata alone."""
     owner, extra = registered.origin.distribution, registered.extra
-    if not owner or not extra:
-        return []
+    return list(_missing(owner, extra)) if owner and extra else []
+
+
+@cache
+def _missing(owner: str, extra: str) -> tuple[str, ...]:
     wanted = [line for line in requires(owner) or [] if extra in _EXTRA.findall(line)]
     names = [match.group() for line in wanted if (match := _NAME.match(line))]
-    return sorted(name for name in names if not _is_installed(name))
-
-
-def is_usable(registered: Registered) -> bool:
-    """True unless the operator's extra is missing; imports nothing."""
-    return not missing_distributions(registered)
+    return tuple(sorted(name for name in names if not _is_installed(name)))
 
 
 def module_name(registered: Registered) -> str:

@@ -35,6 +35,13 @@ class Mark:
         text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
         return text.removeprefix(".")
 
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Sorts by position; places without a line go by the step they are in."""
+        steps = [part for part in self.path[1:2] if isinstance(part, int)]
+        line = self.line or (steps[0] + 1 if steps else 0)
+        return (1 if self.origin else 0, line, self.column)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -124,7 +131,7 @@ class Problems:
             path=mark.where,
             excerpt=excerpt,
             length=mark.length,
-            order=(1 if mark.origin else 0, mark.line, mark.column),
+            order=mark.order,
         )
         if problem not in self.found:
             self.found.append(problem)

@@ -1,0 +1,78 @@
+"""The command line: one command, one file, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from corpusmill.cli.terminal import complain
+from corpusmill.errors import CorpusmillError
+
+COMMANDS = {
+    "run": ("corpusmill.cli.run:run", "Run a pipeline; the same command continues one that was stopped."),
+    "check": ("corpusmill.cli.check:check", "Check a pipeline file and report all problems at once."),
+    "plan": ("corpusmill.cli.plan:plan", "Print what a run would do and why, without doing it."),
+    "show": ("corpusmill.cli.show:show", "Show a dataset: rows, schema, where it comes from."),
+    "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
+    "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
+    "plugins": ("corpusmill.cli.plugins:plugins", "List all operators, or show one with its options."),
+    "version": ("corpusmill.cli.version:version", "Print the versions of corpusmill and what it stands on."),
+}
+"""Command -> (`module:function`, one line of help). Help of the group is printed from here, importing nothing."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: corpusmill check pipelines/quickstart.yaml",
+)
+@click.pass_context
+def corpusmill(ctx: click.Context) -> None:
+    """Raw text to a clean corpus, and on to a trained, evaluated model, from one YAML file."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong spec or usage, 3 too many bad records, 130 stopped."""
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    try:
+        result = corpusmill.main(arguments, prog_name="corpusmill", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped")
+        return 130
+    except CorpusmillError as error:
+        complain(str(error))
+        return error.exit_code
+    return result if isinstance(result, int) else 0

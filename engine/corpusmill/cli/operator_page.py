@@ -1,0 +1,108 @@
+"""One operator as a page: facts from its class, told for people."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from corpusmill.cli.terminal import say, say_rows
+from corpusmill.plugin.describe import OptionText, describe_options
+from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.registry import Registered
+from corpusmill.plugin.resolve import resolve
+
+
+def operator_facts(registered: Registered) -> dict[str, Any]:
+    """Return what can be said about an operator, JSON-able; raises PluginError when it cannot be loaded."""
+    operator = resolve(registered)
+    options = describe_options(operator.Options)
+    return {
+        "uses": registered.uses,
+        "summary": registered.summary,
+        "owner": registered.owner,
+        "target": registered.target,
+        "extra": registered.extra,
+        "version": operator.version,
+        "doc": inspect.cleandoc(operator.__doc__ or ""),
+        "inputs": {name: _port(port) for name, port in operator.ports().items()},
+        "output": operator.output,
+        "outputs": dict(operator.outputs),
+        **_columns(operator),
+        "resources": dict(operator.resources),
+        "options": [vars(option) for option in options],
+        "example": _example(registered.uses, operator, options),
+    }
+
+
+def say_operator(facts: dict[str, Any]) -> None:
+    """Print the page."""
+    say(f"{facts['uses']}: {facts['summary']}")
+    say(f"from {facts['owner']}, version {facts['version']} ({facts['target']})")
+    say()
+    say(facts["doc"])
+    say()
+    say_rows(list(_rows(facts)), indent=0)
+    say()
+    say("options" if facts["options"] else "no options")
+    say_rows([(option["name"], _option(option)) for option in facts["options"]])
+    say()
+    say("example")
+    say(f"  - {facts['example']}")
+
+
+def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    inputs = ", ".join(f"{name} ({port})" if name != port else name for name, port in facts["inputs"].items())
+    named = ", ".join(f"{name} ({kind})" if name != kind else name for name, kind in facts["outputs"].items())
+    rows = [("takes", inputs or "nothing"), ("makes", facts["output"] + (f"; by name: {named}" if named else ""))]
+    rows += [("reads", ", ".join(facts["reads"]))] if facts["reads"] else []
+    rows += [("adds", ", ".join(f"{name} ({kind})" for name, kind in facts["adds"].items()))] if facts["adds"] else []
+    resources = ", ".join(f"{name}: {value}" for name, value in facts["resources"].items())
+    return rows + ([("resources", resources)] if resources else [])
+
+
+def _option(option: dict[str, Any]) -> str:
+    unit = f" ({option['unit']})" if option["unit"] else ""
+    words = option["type"] if option["default"] is not None else option["type"].removesuffix(" or nothing")
+    kind = " ".join(part for part in (words, option["range"]) if part) + unit
+    default = "required" if option["required"] else _default(option["default"])
+    return f"{kind}, {default}. {option['help'][:1].upper()}{option['help'][1:]}"
+
+
+def _default(value: Any) -> str:
+    return "optional" if value is None else f"default {json.dumps(value, ensure_ascii=False, default=str)}"
+
+
+def _port(port: Any) -> str:
+    words = [port.artifact]
+    words += ["one or many"] if port.many else []
+    words += [] if port.required else ["optional"]
+    words += [f"split roles {', '.join(port.roles)}"] if port.roles else []
+    return ", ".join(words)
+
+
+def _columns(operator: type[Operator]) -> dict[str, Any]:
+    """Columns with all options at their defaults; nothing is said where they depend on options without one."""
+    try:
+        one = operator()
+        adds = {name: str(kind) for name, kind in one.adds().items()}
+        return {"reads": list(one.reads()), "adds": adds}
+    except Exception:  # required options are missing, so the columns cannot be known
+        return {"reads": [], "adds": {}}
+
+
+def _example(uses: str, operator: type[Operator], options: list[OptionText]) -> str:
+    needed = ", ".join(f"{option.name}: {_placeholder(option)}" for option in options if option.required)
+    ports = [name for name, port in operator.ports().items() if port.required]
+    parts = [f"uses: {uses}"]
+    if len(ports) > 1:
+        parts.append(f"needs: {{{', '.join(f'{name}: STEP' for name in ports)}}}")
+    if needed:
+        parts.append(f"with: {{{needed}}}")
+    return "{" + ", ".join(parts) + "}"
+
+
+def _placeholder(option: OptionText) -> str:
+    if option.type.startswith("one of "):
+        return option.type.removeprefix("one of ").split(",")[0]
+    return {"integer": "1", "number": "0.5", "true or false": "true"}.get(option.type, option.name.upper())

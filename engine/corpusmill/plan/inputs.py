@@ -1,0 +1,136 @@
+"""Input files of a spec: those that are missing, globs that match nothing, columns inferred from the first files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from corpusmill.errors import CorpusmillError, nearest
+from corpusmill.plan.columns import reader_columns
+from corpusmill.plan.facts import Facts
+from corpusmill.plan.options import find_value
+from corpusmill.plugin.global_kinds import Loader
+from corpusmill.plugin.reader import InputFile, Reader
+from corpusmill.spec.problems import Path as Place
+from corpusmill.spec.problems import Problems
+
+_SAMPLE = 8
+_MAGIC = "*?["
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """A local input file, opened only so that a reader can infer its columns."""
+
+    name: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Stored bytes."""
+        return self.path.stat().st_size
+
+    def open(self) -> IO[bytes]:
+        """Open for random access."""
+        return self.path.open("rb")
+
+
+def check_inputs(facts: Facts, base: Path, problems: Problems, *, deep: bool) -> None:
+    """Check the files a step names; for a reader, also learn the columns it will make."""
+    if isinstance(facts.instance, Reader):
+        found = _reader_files(facts, base, problems) if deep else []
+        _reader_columns(facts, facts.instance, found, base)
+    elif deep and facts.instance is not None:
+        named = facts.instance.files()
+        if isinstance(facts.instance, Loader):
+            named = (*named, *facts.instance.sources())
+        for value in dict.fromkeys(named):
+            _check_file(facts, str(value), base, problems)
+
+
+def is_remote(path: str) -> bool:
+    """True for paths with a scheme other than `file`, which a check does not touch."""
+    return "://" in path and not path.startswith("file://")
+
+
+def absolute(path: str, base: Path) -> str:
+    """The place a path of the spec means."""
+    return os.path.join(base, os.path.expanduser(path.removeprefix("file://")))
+
+
+def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
+    found: list[Path] = []
+    for place, pattern in _patterns(cast("Any", facts.options).paths):
+        if is_remote(pattern):
+            continue
+        matches = matching(pattern, base)
+        if not matches:
+            mark = facts.step.place("with", *place)
+            is_glob = any(letter in pattern for letter in _MAGIC)
+            what = f"no file matches {pattern!r}" if is_glob else f"input file {pattern!r} does not exist"
+            expected = "at least one file; relative paths start from the spec's folder"
+            problems.add(what, mark, step=facts.id, expected=expected, near=_near(pattern, base))
+        found += matches
+    return found
+
+
+def matching(pattern: str, base: Path) -> list[Path]:
+    """Files that a path, a folder (all files below it) or a glob means, sorted."""
+    full = absolute(pattern, base)
+    if os.path.isdir(full):
+        full = os.path.join(glob.escape(full), "**", "*")
+    elif os.path.exists(full):
+        return [Path(full)]
+    return sorted(Path(name) for name in glob.glob(full, recursive=True) if os.path.isfile(name))
+
+
+def _patterns(paths: str | list[str]) -> Iterator[tuple[Place, str]]:
+    if isinstance(paths, str):
+        yield ("paths",), paths
+        return
+    for index, path in enumerate(paths):
+        yield ("paths", index), path
+
+
+def _reader_columns(facts: Facts, reader: Reader, found: list[Path], base: Path) -> None:
+    """Ask the reader for its columns; one that infers them looks at the first few files."""
+    infers = type(reader).prepare is not Reader.prepare
+    seen = False
+    sample = [path for path in found if path.is_file()][:_SAMPLE]
+    if infers and sample:
+        files: list[InputFile] = [SampleFile(os.path.relpath(path, base), path) for path in sample]
+        try:
+            reader.prepare(files)
+            seen = True
+        except (CorpusmillError, OSError):
+            seen = False  # damaged files are the run's matter: `on_corrupt_file` decides there
+    unsure = infers and not (seen and len(sample) == len(found))
+    # Names can only grow where the reader takes whatever the files have.
+    open_ = unsure and getattr(facts.options, "columns", "all") == "all"
+    facts.columns = reader_columns(reader.adds(), guessed=unsure, open_=open_)
+
+
+def _check_file(facts: Facts, value: str, base: Path, problems: Problems) -> None:
+    if is_remote(value) or os.path.exists(absolute(value, base)):
+        return
+    place = find_value(facts.step.options, value)
+    mark = facts.step.place("with", *place) if place is not None else facts.step.mark
+    expected = "an existing file or folder; relative paths start from the spec's folder"
+    problems.add(f"{value!r} does not exist", mark, step=facts.id, expected=expected, near=_near(value, base))
+
+
+def _near(pattern: str, base: Path) -> str | None:
+    """The nearest existing name: of the first part of the path that does not exist."""
+    folder, shown = Path(base), ""
+    for part in Path(pattern).parts:
+        if any(letter in part for letter in _MAGIC):
+            return None
+        if not (folder / part).exists():
+            near = nearest(part, sorted(os.listdir(folder))[:10_000]) if folder.is_dir() else None
+            return os.path.join(shown, near) if near else None
+        folder, shown = folder / part, os.path.join(shown, part)
+    return None

@@ -1,0 +1,131 @@
+"""Options of a step: validated by the operator's model, its errors told in the words and places of the spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from corpusmill.errors import nearest
+from corpusmill.plugin.describe import field_range, field_type, nested_model
+from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.option import Options
+from corpusmill.spec.model import Step
+from corpusmill.spec.problems import Path as Place
+from corpusmill.spec.problems import Problems
+
+_NOTHING = object()
+
+
+def check_options(step: Step, operator: type[Operator], problems: Problems) -> Options | None:
+    """Return the validated options, or None after recording each error at the value it is about."""
+    try:
+        return operator.Options.model_validate(step.options)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    seen: dict[Place, list[dict[str, Any]]] = {}
+    for detail in details:
+        seen.setdefault(_place(step.options, detail), []).append(dict(detail))
+    for place, same in seen.items():
+        _record(step, operator, place, same, problems)
+    return None
+
+
+def find_value(options: Any, value: object) -> Place | None:
+    """The path of the first option value that equals `value`, to point at it."""
+    if options == value and not isinstance(options, (dict, list)):
+        return ()
+    entries = options.items() if isinstance(options, dict) else enumerate(options) if isinstance(options, list) else ()
+    for key, item in entries:
+        below = find_value(item, value)
+        if below is not None:
+            return (key, *below)
+    return None
+
+
+def _place(options: Any, detail: Any) -> Place:
+    """Strip from pydantic's `loc` what is not in the data: the names of union members."""
+    place: list[str | int] = []
+    value: Any = options
+    for index, part in enumerate(detail["loc"]):
+        last = index == len(detail["loc"]) - 1
+        below = _below(value, part)
+        if below is not _NOTHING:
+            place.append(part)
+            value = below
+        elif last and detail["type"] == "missing":
+            place.append(part)
+    return tuple(place)
+
+
+def _below(value: Any, part: str | int) -> Any:
+    if isinstance(value, dict) and part in value:
+        return value[part]
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return _NOTHING
+
+
+def _record(step: Step, operator: type[Operator], place: Place, same: list[dict[str, Any]], problems: Problems) -> None:
+    name = ".".join(str(part) for part in place)
+    kinds = {detail["type"] for detail in same}
+    hint = f"corpusmill plugins show {step.uses}"
+    if "extra_forbidden" in kinds:
+        known = list(_model_at(operator.Options, place[:-1]).model_fields)
+        expected = f"one of {', '.join(sorted(known))}" if known else "no options"
+        mark = step.key_place("with", *place)
+        near = nearest(str(place[-1]), known)
+        what = f"unknown option {name!r} of {step.uses}"
+        problems.add(what, mark, step=step.id, expected=expected, near=near, hint=hint)
+    elif kinds == {"missing"}:
+        expected = _expected(operator, place, same)
+        problems.add(f"option {name!r} is missing", step.place("with", *place), step=step.id, expected=expected, hint=hint)
+    elif not place:
+        for detail in same:
+            problems.add(f"options: {_words(detail)}", step.place("with"), step=step.id, hint=hint)
+    else:
+        value = same[0]["input"]
+        choices = [str(one) for detail in same for one in _choices(detail)]
+        near = nearest(str(value), choices) if choices else None
+        shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "…"
+        expected = _expected(operator, place, same)
+        mark = step.place("with", *place)
+        problems.add(f"option {name} is {shown}", mark, step=step.id, expected=expected, near=near)
+
+
+def _expected(operator: type[Operator], place: Place, same: list[dict[str, Any]]) -> str:
+    field = _model_at(operator.Options, place[:-1]).model_fields.get(str(place[-1]))
+    if any(detail["type"] == "value_error" for detail in same):
+        return "; ".join(dict.fromkeys(_words(detail) for detail in same if detail["type"] == "value_error"))
+    if field is None:
+        return "; ".join(dict.fromkeys(_words(detail) for detail in same))
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    words = [field_type(field), field_range(field)]
+    unit = extra.get("unit")
+    text = " ".join(word for word in (*words, f"({unit})" if unit else "") if word)
+    return f"{text}: {field.description}" if field.description else text
+
+
+def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
+    """The model that holds the option at a path; the outermost where the path leaves models."""
+    for part in place:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        inner = nested_model(field.annotation) if field is not None else model
+        if inner is None:
+            return BaseModel
+        model = inner
+    return model
+
+
+def _choices(detail: dict[str, Any]) -> list[str]:
+    if detail["type"] != "literal_error":
+        return []
+    text = str(detail.get("ctx", {}).get("expected", ""))
+    return [part.strip().strip("'") for part in text.replace(" or ", ", ").split(",") if part.strip()]
+
+
+def _words(detail: dict[str, Any]) -> str:
+    words = str(detail["msg"]).removeprefix("Value error, ").removeprefix("expected ")
+    words = words.removeprefix("Input should be ")
+    tail = f", not {detail['input']!r}"
+    return words.removesuffix(tail)
