@@ -38,6 +38,8 @@ def _refuse(what: str, record: bool) -> None:
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if not event.startswith("socket."):  # thousands of events a second are not ours
+        return
     if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
         link, address = arguments[0], arguments[1]
         if isinstance(link, socket.socket) and link.family not in {socket.AF_INET, socket.AF_INET6}:
