@@ -53,6 +53,11 @@ class Store:
         self.uri = self.storage.uri
         self._verified: set[str] = set()
 
+    @property
+    def runs_root(self) -> Path:
+        """The local folder that holds `runs/`: the store itself, or beside an object store."""
+        return Path(self.uri) if "://" not in self.uri else Path(f"{self.uri.split('://', 1)[1]}-runs")
+
     def scratch(self, suffix: str = "") -> Path:
         """Return a new local path for a file being built."""
         return self.storage.scratch() / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"

@@ -75,8 +75,8 @@ class Reader(Operator):
     class Options(Options):
         """Options every reader has."""
 
-        paths: str | list[str] = option(help="files to read: a path or glob, or a list of them, from the spec's folder")
-        shard: Size = option(64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0)
+        paths: str | list[str] = option(help="files to read: a path or glob, or a list of them, from the spec's folder", affects_result=False)
+        shard: Size = option(64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0, affects_result=False)
         id: str | None = option(None, help="column that holds the documents' ids; default: made from file and place")
 
     def reads(self) -> tuple[str, ...]:

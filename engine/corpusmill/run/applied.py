@@ -117,7 +117,7 @@ def _child_ids(parents: pa.Array, is_new: Any, parent: Any, step: str) -> pa.Arr
     for row in np.flatnonzero(is_new):
         owner = int(parent[row])
         ordinal[owner] = ordinal.get(owner, 0) + 1
-        ids[row] = xxhash.xxh3_128_hexdigest(f"{ids[row]}\0{step}\0{ordinal[owner]}")
+        ids[row] = xxhash.xxh3_128_hexdigest(f"{ids[row]}\0{step}\0{ordinal[owner]}".encode())
     return pa.array(ids, pa.string())
 
 

@@ -18,6 +18,7 @@ from corpusmill.run.workspace import Workspace
 
 _RAISED, _DEADLINE = 3, 1
 """Exit codes of a child: its operator raised; `faulthandler` ended it at its deadline."""
+_FINISHED = 2**64 - 1
 
 
 def main() -> None:
@@ -44,42 +45,46 @@ def _fork(operator: Any, batch: pa.RecordBatch, header: dict[str, Any]) -> dict[
         os.close(reading)
         _run_child(operator, batch, header, writing)
     os.close(writing)
-    announced = b""
     with os.fdopen(reading, "rb") as stream:
         announced = stream.read()
     _, status = os.waitpid(child, 0)
-    row = int.from_bytes(announced[-8:], "little") if announced else 0
-    return {"status": _how(status), "row": row}
+    last = int.from_bytes(announced[-8:], "little") if announced else 0
+    finished = last == _FINISHED
+    return {"status": _how(status, finished), "row": 0 if finished else last}
 
 
 def _run_child(operator: Any, batch: pa.RecordBatch, header: dict[str, Any], writing: int) -> None:
+    """Announce each piece before it runs, and the end: an operator that exits by itself never says the last word."""
     pieces = [(row, 1) for row in range(batch.num_rows)] if header["by_row"] else [(0, batch.num_rows)]
-    code = 0
-    try:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-            for start, count in pieces:
-                os.write(writing, start.to_bytes(8, "little"))
-                _call(operator, batch.slice(start, count), header["deadline"], nowhere)
-    except Exception:
-        code = _RAISED
-    finally:
-        os._exit(code)
+    raised = False
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        for start, count in pieces:
+            os.write(writing, start.to_bytes(8, "little"))
+            raised |= not _call(operator, batch.slice(start, count), header["deadline"], nowhere)
+    os.write(writing, _FINISHED.to_bytes(8, "little"))
+    os._exit(_RAISED if raised else 0)
 
 
-def _call(operator: Any, batch: pa.RecordBatch, deadline: float | None, nowhere: IO[str]) -> None:
+def _call(operator: Any, batch: pa.RecordBatch, deadline: float | None, nowhere: IO[str]) -> bool:
+    """Run the operator on a batch; False when it raised."""
     if deadline is not None:
         faulthandler.dump_traceback_later(deadline, exit=True, file=nowhere)
     try:
         APPLY[operator.kind](operator, Chunk(batch, np.arange(batch.num_rows, dtype=np.int64)))
+    except (Exception, SystemExit):
+        return False
     finally:
         faulthandler.cancel_dump_traceback_later()
+    return True
 
 
-def _how(status: int) -> str:
+def _how(status: int, finished: bool) -> str:
     if os.WIFSIGNALED(status):
         return f"crashed (signal {os.WTERMSIG(status)})"
     code = os.WEXITSTATUS(status)
-    return {0: "ok", _RAISED: "raised", _DEADLINE: "passed its deadline"}.get(code, f"exited with code {code}")
+    if finished:
+        return "raised" if code == _RAISED else "ok"
+    return "passed its deadline" if code == _DEADLINE else f"exited with code {code}"
 
 
 if __name__ == "__main__":

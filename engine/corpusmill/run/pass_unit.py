@@ -16,7 +16,7 @@ from corpusmill.run.chain import Chain
 from corpusmill.run.chunk import numbered
 from corpusmill.run.isolation import Isolation
 from corpusmill.run.pool import pool_calls
-from corpusmill.run.sources import file_batches, part_batches
+from corpusmill.run.sources import file_batches, limited, part_batches
 from corpusmill.run.unit import Done
 from corpusmill.run.workspace import Workspace
 
@@ -84,7 +84,8 @@ class _Attempt:
     def run(self) -> dict[str, Any]:
         """Write all rows and publish the files; nothing is committed here."""
         self._crumb.put(READ)
-        for chunk in self.chain.run(numbered(self._batches(), self._payload["batch_bytes"])):
+        batches = limited(self._batches(), self._payload["limit"])
+        for chunk in self.chain.run(numbered(batches, self._payload["batch_bytes"])):
             batch = conform(chunk.batch, self._schemas[-1])
             self._count(batch)
             self._main.write(batch)

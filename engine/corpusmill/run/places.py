@@ -19,7 +19,7 @@ def place_ids(file: str, offsets: np.ndarray) -> pa.Array:
     Both halves are a splitmix64 finaliser over the position, salted by the halves of the name's xxh3-128: for one
     file each half is a bijection of the position, so two records of a file never share an id.
     """
-    salt = np.frombuffer(xxhash.xxh3_128_digest(file), np.uint64)
+    salt = np.frombuffer(xxhash.xxh3_128_digest(file.encode()), np.uint64)
     halves = np.stack([_mixed(offsets.astype(np.uint64), salt[0]), _mixed(offsets.astype(np.uint64), salt[1])], axis=1)
     digits = _HEX[np.ascontiguousarray(halves).view(np.uint8)]
     ends = np.arange(len(offsets) + 1, dtype=np.int32) * 32

@@ -117,6 +117,18 @@ def latest_run(store: Path | str, name: str, timestamp: str | None = None) -> Ru
     return RunRecord(name, str(time), root / name / str(time))
 
 
+def sources(step: Mapping[str, Any]) -> list[str] | None:
+    """Return the ids of the steps that a step of `plan.json` reads; None where the plan does not say.
+
+    A step's `needs` is {port: [reference]} or [reference]; of a reference (`split.train`) the id counts.
+    """
+    needs = step.get("needs")
+    if needs is None:
+        return None
+    listed = [one for ids in needs.values() for one in ids] if isinstance(needs, Mapping) else list(needs)
+    return [str(one).partition(".")[0] for one in listed]
+
+
 def _runs_folder(store: Path | str) -> Path:
     text = str(store)
     if "://" in text and not text.startswith("file://"):

@@ -61,4 +61,4 @@ def group_ranges(files: Iterable[list[Range]], shard_bytes: int) -> Iterator[lis
 
 
 def _ends_group(name: str, size: int, target: int) -> bool:
-    return xxhash.xxh3_64_intdigest(name) < int(size / target * 2**64)
+    return xxhash.xxh3_64_intdigest(name.encode()) < int(size / target * 2**64)

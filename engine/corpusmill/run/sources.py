@@ -51,6 +51,18 @@ def file_batches(
                 yield conform(with_places(batch, name, reader.options.id), schema)
 
 
+def limited(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """Yield at most `limit` rows."""
+    left = limit
+    for batch in batches:
+        if left is not None:
+            batch = batch.slice(0, left)
+            left -= batch.num_rows
+        yield batch
+        if left == 0:
+            return
+
+
 def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
     """Return the hash of the bytes that decide a range's rows: the range itself, or the file if it counts otherwise."""
     import xxhash

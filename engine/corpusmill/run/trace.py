@@ -7,7 +7,7 @@ from typing import Any
 
 from corpusmill.errors import UsageError
 from corpusmill.run.decision import Fate, StepDecision
-from corpusmill.run.records import RunRecord
+from corpusmill.run.records import RunRecord, sources
 from corpusmill.run.search import Removal, Wanted, find_kept, find_removals, parse_document
 
 Replay = Callable[[RunRecord, str], Sequence[StepDecision]]
@@ -71,9 +71,9 @@ def _one(
 def _last_datasets(record: RunRecord) -> set[str]:
     """Return the steps whose datasets no other documents step reads: the ends of the run."""
     steps = _steps(record.plan)
-    fed = {source for one in steps.values() for source in _sources(one) or ()}
+    fed = {source for one in steps.values() for source in sources(one) or ()}
     made = [s for s, one in (record.outputs.get("outputs") or {}).items() if one.get("kind") == "documents"]
-    if any(_sources(one) is not None for one in steps.values()):
+    if any(sources(one) is not None for one in steps.values()):
         return {step for step in made if step not in fed} or set(made[-1:])
     return set(made[-1:])
 
@@ -86,7 +86,7 @@ def _passed(record: RunRecord, target: str, found_in: set[str], *, included: boo
     """
     steps = _steps(record.plan)
     way = [target] if included else []
-    if target in steps and _sources(steps[target]) is None:
+    if target in steps and sources(steps[target]) is None:
         stage = next(s for s in record.plan["stages"] if any(one["id"] == target for one in s["steps"]))
         names = [str(one["id"]) for one in stage["steps"]]
         way = way + names[: names.index(target)][::-1]
@@ -97,10 +97,10 @@ def _passed(record: RunRecord, target: str, found_in: set[str], *, included: boo
 
 
 def _parent(steps: Mapping[str, Mapping[str, Any]], step: str, found_in: set[str]) -> str | None:
-    sources = [one for one in _sources(steps[step]) or () if one in steps and _is_documents(steps[one])]
-    if len(sources) > 1:
-        sources = [one for one in sources if one in found_in]
-    return sources[0] if len(sources) == 1 else None
+    before = [one for one in sources(steps[step]) or () if one in steps and _is_documents(steps[one])]
+    if len(before) > 1:
+        before = [one for one in before if one in found_in]
+    return before[0] if len(before) == 1 else None
 
 
 def _removed(record: RunRecord, one: Removal) -> StepDecision:
@@ -122,15 +122,6 @@ def _merged(known: list[StepDecision], replayed: Sequence[StepDecision]) -> list
 
 def _steps(plan: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(step["id"]): step for stage in plan.get("stages", []) for step in stage.get("steps", [])}
-
-
-def _sources(step: Mapping[str, Any]) -> list[str] | None:
-    """Return the ids of the steps a step reads, from `needs` ({port: [ids]} or [ids]); None when the plan is silent."""
-    needs = step.get("needs")
-    if needs is None:
-        return None
-    listed = [one for ids in needs.values() for one in ids] if isinstance(needs, Mapping) else list(needs)
-    return [str(one).partition(".")[0] for one in listed]
 
 
 def _is_documents(step: Mapping[str, Any]) -> bool:

@@ -1,0 +1,63 @@
+"""`corpusmill run`: do what a spec says, or go on where it stopped."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from corpusmill.cli.spec_options import spec_options
+from corpusmill.cli.terminal import complain, say, say_json
+
+
+@click.command(epilog="Example: corpusmill run pipelines/quickstart.yaml --executor ray --workers 2")
+@spec_options
+@click.option("--store", metavar="URI", help="Where data lives: a folder or URI; default ./store.")
+@click.option("--executor", metavar="NAME", help="auto, inline or ray.")
+@click.option("--address", metavar="HOST:PORT", help="A Ray cluster that is running (or `auto`).")
+@click.option("--workers", type=click.IntRange(1), help="How many workers a local Ray cluster gets.")
+@click.option("--batch-bytes", metavar="SIZE", help="How much text a batch holds; changes speed, never a result.")
+@click.option("--until", metavar="STEP", help="Run this step and what it needs, no more.")
+@click.option("--limit", type=click.IntRange(1), help="Documents a shard: a quick try; kept apart from full runs.")
+@click.option("--debug", is_flag=True, help="Run everything in this process, so that breakpoints work.")
+@click.option("--wait", is_flag=True, help="Wait for another run of this pipeline instead of refusing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress; only the summary.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's outputs as JSON at the end.")
+def run(
+    spec: str,
+    sets: tuple[str, ...],
+    params: dict[str, str],
+    profile: str | None,
+    blocked: tuple[str, ...],
+    store: str | None,
+    executor: str | None,
+    address: str | None,
+    workers: int | None,
+    batch_bytes: str | None,
+    until: str | None,
+    limit: int | None,
+    debug: bool,
+    wait: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline file SPEC. What is done is kept: the same command goes on where it stopped.
+
+    Exit codes: 0 done, 1 failed, 2 wrong spec or usage, 3 more bad records than allowed, 130 interrupted.
+    """
+    from corpusmill.plan.check import check
+    from corpusmill.report.ending import ending_text, run_observers
+    from corpusmill.run.driver import RunOptions, run_spec
+
+    settings = {"run.batch_bytes": batch_bytes} if batch_bytes else None
+    checked = check(
+        spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until, deep=False
+    )
+    options = RunOptions(store, executor, address, workers, until, limit, debug, wait)
+    result = run_spec(checked, options, run_observers(sys.stderr, quiet=quiet or as_json))
+    for notice in result.notices:
+        complain(f"note: {notice}")
+    if as_json:
+        say_json({**result.outputs, "folder": str(result.folder)})
+    else:
+        say(ending_text({**result.outputs, "folder": str(result.folder)}, spec=spec))

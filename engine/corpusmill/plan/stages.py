@@ -1,0 +1,35 @@
+"""Stages: what the runner executes, a pass of row-wise steps or one global step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from corpusmill.plan.checked import CheckedStep
+
+ROW_KINDS = frozenset({"clean", "filter", "annotate", "augment", "split"})
+STAGE_KINDS = {"dedup": "dedup", "tokens": "tokens", "write": "write"}
+"""Prefix -> kind of stage; everything else that is not row-wise is `global`."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One or more steps that run together; its id is that of its last step.
+
+    `why`: the reason that the stage ends where it does, for `plan`. `removed`: ids of steps whose removed rows some
+    step needs.
+    """
+
+    kind: str  # pass, dedup, tokens, global, write
+    steps: tuple[CheckedStep, ...]
+    why: str
+    removed: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the last step, under which the stage's output is known."""
+        return self.steps[-1].id
+
+    @property
+    def reads_files(self) -> bool:
+        """True for a pass that starts with a reader."""
+        return self.steps[0].kind == "read"

@@ -1,0 +1,130 @@
+"""Input files of a reader: found, prepared, cut and hashed, with an index that saves hashing them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from corpusmill.dataset.hashing import canonical_json, hash_json
+from corpusmill.dataset.store import Store, make_key
+from corpusmill.errors import CorruptFile, InputError
+from corpusmill.plan.stages import Stage
+from corpusmill.run.files import LocalFile, find_files
+from corpusmill.run.session import Session, StageProgress
+from corpusmill.run.shards import Range, group_ranges
+from corpusmill.run.unit import Done, Unit
+
+_BATCH_BYTES = 256 << 20
+_BATCH_FILES = 500
+
+
+def find_shards(session: Session, stage: Stage, reader: Any, recipe: dict[str, Any]) -> list[list[Range]]:
+    """Return the shards of a reader's input in order; damaged files are reported, or left out under `quarantine`.
+
+    Raises InputError that lists all damaged files when `on_corrupt_file` is `fail`.
+    """
+    files = find_files(reader.options.paths, session.base)
+    index = _Index(session.store, recipe, reader.options.shard)
+    known = {file.name: ranges for file in files if (ranges := index.get(file)) is not None}
+    damaged: list[dict[str, Any]] = []
+    units = list(_units([file for file in files if file.name not in known], recipe, reader))
+    if units:
+        # Observers hear of the stage when its shards are known; looking at files is not one of its shards.
+        progress = StageProgress(stage.id, [], "identify", len(units), silent=True)
+
+        def done(unit: Unit, result: Done) -> None:
+            for name, reason, offset in result.record["damaged"]:
+                damaged.append({"file": name, "reason": reason, "offset": offset})
+            for ranges in result.record["files"]:
+                known[ranges[0][0]] = [Range(*one) for one in ranges]
+
+        session.run(stage, progress, units, done)
+        index.put(files, known)
+    report_damaged(session, stage, damaged)
+    return list(group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard))
+
+
+def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
+    """Let the reader look at its files once (to infer a schema)."""
+    files = find_files(reader.options.paths, session.base)
+    while True:
+        try:
+            reader.prepare(files)
+            return
+        except CorruptFile as error:
+            report_damaged(
+                session, stage, [{"file": error.name, "reason": error.reason, "offset": error.offset}], final=False
+            )
+            files = [file for file in files if file.name != error.name]
+
+
+def report_damaged(session: Session, stage: Stage, damaged: list[dict[str, Any]], *, final: bool = True) -> None:
+    """List damaged files apart; raise InputError with all of them where the spec wants damage to fail the run."""
+    if not damaged:
+        return
+    if stage.steps[0].limits.on_corrupt_file == "fail":
+        if not final:
+            return
+        damaged = sorted(damaged, key=lambda one: str(one["file"]))
+        session.damaged.extend(damaged)
+        lines = [f"    {one['file']}: {one['reason']}" + _at(one["offset"]) for one in damaged]
+        raise InputError(
+            f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines),
+            where=f"step {stage.steps[0].id}",
+            expected="whole files; nothing was published",
+            hint="replace the files, or set `limits: {on_corrupt_file: quarantine}` to go on without them",
+        )
+    names = {one["file"] for one in session.damaged}
+    session.damaged.extend(one for one in damaged if one["file"] not in names)
+
+
+def _at(offset: int | None) -> str:
+    return "" if offset is None else f" (byte {offset})"
+
+
+def _units(files: list[LocalFile], recipe: dict[str, Any], reader: Any) -> Iterator[Unit]:
+    batch: list[LocalFile] = []
+    held = 0
+    for file in files:
+        batch.append(file)
+        held += file.size
+        if held >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield _unit(batch, recipe)
+            batch, held = [], 0
+    if batch:
+        yield _unit(batch, recipe)
+
+
+def _unit(files: list[LocalFile], recipe: dict[str, Any]) -> Unit:
+    payload = {"reader": recipe, "files": [file.to_json() for file in files]}
+    return Unit(make_key("identify", payload["files"]), "identify", payload)
+
+
+class _Index:
+    """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again."""
+
+    def __init__(self, store: Store, recipe: dict[str, Any], shard: int):
+        self._store = store
+        self._name = f"inputs/{hash_json([recipe['uses'], recipe['options'], recipe['base'], shard])}.json"
+        try:
+            self._entries: dict[str, Any] = orjson.loads(store.storage.read(self._name))
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            self._entries = {}
+
+    def get(self, file: LocalFile) -> list[Range] | None:
+        """Return a file's ranges if it looks as it did."""
+        entry = self._entries.get(file.path)
+        if entry is None or entry[:2] != [file.size, file.modified]:
+            return None
+        return [Range(*one) for one in entry[2]]
+
+    def put(self, files: list[LocalFile], known: dict[str, list[Range]]) -> None:
+        """Remember what was found."""
+        entries = {
+            file.path: [file.size, file.modified, [one.to_json() for one in known[file.name]]]
+            for file in files
+            if file.name in known
+        }
+        self._store.storage.put(self._name, canonical_json(entries))
