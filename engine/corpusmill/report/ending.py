@@ -33,9 +33,8 @@ def ending_text(run: Mapping[str, Any], *, spec: str | None = None) -> str:
     store = str(record.store)
     commands = next_commands(run, plan=record.plan, store=_short(store), spec=spec, removed_id=_example(record))
     report = folder / FILE_NAME
-    return summarise(
-        run, events=record.events, commands=commands, report=_short(str(report)) if report.is_file() else None
-    )
+    shown = _short(str(report)) if report.is_file() else None
+    return summarise(run, plan=record.plan, events=record.events, commands=commands, report=shown)
 
 
 def _example(record: RunRecord) -> str | None:

@@ -9,6 +9,15 @@ from typing import Any
 from corpusmill.report.plain import number, visible
 
 SPLIT_ORDER = ("train", "validation", "test")
+METRIC_ORDER = (
+    "perplexity",
+    "unigram_perplexity",
+    "bits_per_byte",
+    "accuracy",
+    "majority_baseline",
+    "f1_macro",
+    "loss",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ def outputs_of(outputs: Mapping[str, Any], *kinds: str) -> dict[str, Mapping[str
 
 
 def scores(outputs: Mapping[str, Any]) -> list[Scores]:
-    """Return the metrics of every evaluation; nested values beyond one label are left to the report's JSON."""
+    """Return the metrics of every evaluation; deeper values (confusion tables) stay in its metrics.json."""
     return [_scores(step, one.get("values") or {}) for step, one in outputs_of(outputs, "metrics").items()]
 
 
@@ -70,21 +79,30 @@ def curves(events: Sequence[Any]) -> list[Curve]:
                 continue
             # A resumed stage tells some steps again: the later word counts.
             points.setdefault((str(event.data.get("id", "?")), str(name)), {})[at] = height
-    return [Curve(*key, tuple(sorted(one.items()))) for key, one in points.items() if len(one) > 1]
+    drawn = [Curve(*key, tuple(sorted(one.items()))) for key, one in points.items() if len(one) > 1]
+    return sorted(drawn, key=lambda curve: "loss" not in curve.name)
 
 
 def _scores(step: str, values: Mapping[str, Any]) -> Scores:
-    labelled = {label: one for label, one in values.items() if isinstance(one, Mapping)}
-    plain = {name: one for name, one in values.items() if isinstance(one, int | float | str)}
-    groups = {label: labelled[label] for label in sorted(labelled, key=_split_rank)}
-    if plain:
-        groups[""] = plain
-    flat = {label: {k: v for k, v in one.items() if isinstance(v, int | float | str)} for label, one in groups.items()}
-    names = tuple(dict.fromkeys(name for one in flat.values() for name in one))
-    rows = tuple(
-        (label, tuple(number(one[name]) if name in one else "-" for name in names)) for label, one in flat.items()
-    )
-    return Scores(step, names, rows)
+    groups = values.get("splits")
+    if not isinstance(groups, Mapping):  # metrics without splits, or labels at the top
+        groups = {label: one for label, one in values.items() if isinstance(one, Mapping)}
+        plain = {name: one for name, one in values.items() if isinstance(one, int | float | str)}
+        groups = {**groups, "": plain} if plain else groups
+    flat = {label: _plain_values(groups[label]) for label in sorted(groups, key=_split_rank)}
+    names = sorted(dict.fromkeys(name for one in flat.values() for name in one), key=_metric_rank)
+    rows = [(label, tuple(number(one[name]) if name in one else "-" for name in names)) for label, one in flat.items()]
+    return Scores(step, tuple(names), tuple(rows))
+
+
+def _plain_values(one: Any) -> dict[str, Any]:
+    known = one if isinstance(one, Mapping) else {}
+    return {str(name): value for name, value in known.items() if isinstance(value, int | float | str)}
+
+
+def _metric_rank(name: str) -> int:
+    """Headline metrics first, each beside what it is measured against; the rest as the operator ordered it."""
+    return METRIC_ORDER.index(name) if name in METRIC_ORDER else len(METRIC_ORDER)
 
 
 def _split_rank(label: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from corpusmill.errors import InputError, UsageError
 from corpusmill.report.inspection import Inspection
 
 _LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".json.gz")
+_NUMBERED = re.compile(r"(.+?)-\d+(?:-of-\d+)?")
 _LINE_LIMIT = 64 << 20
 """Bytes of a line that are looked at: a folder from elsewhere may hold anything."""
 
@@ -60,7 +61,9 @@ def _parquet(folder: Path, paths: list[Path], rows: int) -> tuple[Inspection, di
 
 
 def _json_lines(folder: Path, paths: list[Path], rows: int) -> tuple[Inspection, dict[Path, int]]:
-    first = [json.loads(line) for line in islice((line for path in paths for line in _lines(path)), rows)]
+    import orjson  # refuses nesting that would exhaust the stack
+
+    first = [orjson.loads(line) for line in islice((line for path in paths for line in _lines(path)), rows)]
     first = [row if isinstance(row, Mapping) else {"value": row} for row in first]
     columns = list(dict.fromkeys((name, type(value).__name__) for row in first for name, value in row.items()))
     counts = {path: sum(1 for _ in _lines(path)) for path in paths}
@@ -85,8 +88,9 @@ def _with_splits(folder: Path, paths: list[Path], found: tuple[Inspection, dict[
     look, counts = found
     splits: dict[str, int] = {}
     for path, rows in counts.items():
-        parent = path.parent.name if path.parent not in (folder, folder / "data") else ""
-        label = parent or path.name.split(".")[0].rstrip("0123456789").split("-0")[0].rstrip("-")
+        stem = path.name.split(".")[0]
+        numbered = _NUMBERED.fullmatch(stem)
+        label = path.parent.name if path.parent not in (folder, folder / "data") else numbered[1] if numbered else stem
         splits[label] = splits.get(label, 0) + rows
     size = sum(path.stat().st_size for path in paths)
     facts = {"rows": sum(counts.values()), "splits": splits, "files": len(paths), "bytes": size, "path": str(folder)}

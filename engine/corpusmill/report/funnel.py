@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from corpusmill.run.records import sources
+
 DOCUMENT_KINDS = ("read", "clean", "filter", "annotate", "augment", "split", "dedup", "mix")
 """Prefixes of `uses` whose counts are documents; what comes after (tokens, models) only reads them."""
 
@@ -47,6 +49,8 @@ class Funnel:
     """All document steps of a run in order, and their totals."""
 
     steps: tuple[StepCounts, ...]
+    branches: bool = False
+    """True where the plan says that two document steps read the same one."""
 
     @property
     def read(self) -> int:
@@ -76,7 +80,9 @@ class Funnel:
     @property
     def is_line(self) -> bool:
         """False where steps branch, so that one document may count more than once and totals do not add up."""
-        return bool(self.steps) and all(step.balances for step in self.steps) and self.kept == self.steps[-1].rows_out
+        if self.branches or not self.steps or not all(step.balances for step in self.steps):
+            return False
+        return self.kept == self.steps[-1].rows_out
 
     @property
     def reasons(self) -> list[tuple[str, str, int]]:
@@ -85,8 +91,11 @@ class Funnel:
         return sorted(found, key=lambda one: (-one[2], one[0], one[1]))
 
 
-def build_funnel(outputs: Mapping[str, Any]) -> Funnel:
-    """Return the funnel of what `outputs.json` holds; steps whose counts are not documents are left out."""
+def build_funnel(outputs: Mapping[str, Any], plan: Mapping[str, Any] | None = None) -> Funnel:
+    """Return the funnel of what `outputs.json` holds; steps whose counts are not documents are left out.
+
+    `plan`: what `plan.json` holds; it tells whether steps branch.
+    """
     counts: Mapping[str, Mapping[str, Any]] = outputs.get("counts") or {}
     return Funnel(
         tuple(
@@ -102,9 +111,20 @@ def build_funnel(outputs: Mapping[str, Any]) -> Funnel:
                 seconds=one.get("seconds"),
             )
             for step, one in counts.items()
-            if str(one.get("uses", "")).partition(".")[0] in DOCUMENT_KINDS
-        )
+            if _is_documents(one)
+        ),
+        _branches(plan or {}),
     )
+
+
+def _is_documents(step: Mapping[str, Any]) -> bool:
+    return str(step.get("uses", "")).partition(".")[0] in DOCUMENT_KINDS
+
+
+def _branches(plan: Mapping[str, Any]) -> bool:
+    steps = [step for stage in plan.get("stages", []) for step in stage.get("steps", []) if _is_documents(step)]
+    read = [source for step in steps for source in sources(step) or ()]
+    return len(set(read)) < len(read)
 
 
 def _rows_in(one: Mapping[str, Any]) -> int:

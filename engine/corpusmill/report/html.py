@@ -61,7 +61,7 @@ def _harmless(value: Any) -> Any:
 
 
 def _facts(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence[Any]) -> dict[str, Any]:
-    funnel = build_funnel(outputs)
+    funnel = build_funnel(outputs, plan)
     drawn = [chart.draw(curve) for curve in curves(events)]
     damaged = list(outputs.get("damaged") or [])
     return {

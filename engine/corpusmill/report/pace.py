@@ -27,12 +27,15 @@ class StagePace:
     running: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     shards: bool = True
+    base: tuple[int, float] | None = (0, 0.0)
+    """(done, seconds) from which speed is reckoned; None until global work first says how far it is."""
 
     def started(self, stage: Mapping[str, Any]) -> None:
         """Take what `stage_started` says."""
         self.kind = str(stage.get("kind", "pass"))
         self.total, self.cached = int(stage.get("total") or 0), int(stage.get("cached") or 0)
         self.done = self.cached
+        self.base = (self.cached, 0.0) if self.kind == "pass" else None
 
     def committed(self, stage: Mapping[str, Any], elapsed: float) -> None:
         """Take what `shards_committed` says; `elapsed`: seconds since the stage started, for events without."""
@@ -41,6 +44,9 @@ class StagePace:
         self.rows, self.bytes = int(stage.get("rows") or 0), int(stage.get("bytes") or 0)
         self.seconds = float(stage.get("seconds") or elapsed)
         self.running = int(stage.get("running") or 0)
+        if self.base is None:
+            # A resumed training starts far in: what was done before must not count as speed.
+            self.base = (self.cached, 0.0) if self.shards else (self.done, self.seconds)
 
     @property
     def fraction(self) -> float:
@@ -50,10 +56,10 @@ class StagePace:
     @property
     def remaining(self) -> float | None:
         """Seconds to go, by the speed of this run alone (cached shards took no time); None while unknown."""
-        fresh = self.done - self.cached
-        if fresh <= 0 or self.seconds <= 0 or not self.total:
+        done, seconds = self.base or (self.done, self.seconds)
+        if self.done <= done or self.seconds <= seconds or not self.total:
             return None
-        return max(self.total - self.done, 0) * self.seconds / fresh
+        return max(self.total - self.done, 0) * (self.seconds - seconds) / (self.done - done)
 
     @property
     def progress(self) -> str:

@@ -115,8 +115,9 @@ class PlainProgress:
     def _tell(self, pace: StagePace) -> None:
         now = self._monotonic()
         when, fraction = self._told[pace.id]
-        if now - when < self._seconds and (not pace.total or int(pace.fraction * 10) <= int(fraction * 10)):
-            return
+        tenth = bool(pace.total) and int(pace.fraction * 10) > int(fraction * 10)
+        if now - when < (min(1.0, self._seconds) if tenth else self._seconds):
+            return  # also tenths come at most once a second: ten lines about one second help nobody
         if pace.total and pace.done >= pace.total:
             return  # the stage's own last line follows
         self._told[pace.id] = (now, pace.fraction)

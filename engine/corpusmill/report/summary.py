@@ -16,16 +16,17 @@ _REASONS = 4
 def summarise(
     outputs: Mapping[str, Any],
     *,
+    plan: Mapping[str, Any] | None = None,
     events: Sequence[Any] = (),
     commands: Sequence[str] = (),
     report: str | None = None,
 ) -> str:
     """Return the end-of-run text, ending with a newline.
 
-    `outputs`: what `outputs.json` holds, with or without `folder`. `events`: the journal, for loss. `commands`: what
+    `outputs`: what `outputs.json` holds. `plan`: `plan.json`. `events`: the journal, for loss. `commands`: what
     is worth typing next. `report`: where the HTML report lies. Every text from outside is made harmless.
     """
-    funnel = build_funnel(outputs)
+    funnel = build_funnel(outputs, plan)
     sections = [
         ("", [_headline(outputs), *_error(outputs)]),
         ("Documents", _documents(funnel)),

@@ -9,14 +9,19 @@ from typing import Any
 
 import pluggy
 import pytest
-from corpusmill.errors import StoreError
-from corpusmill.plugin import hookspecs
-from corpusmill.run.journal import FILE_NAME, Journal, read_journal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpusmill.errors import StoreError
+from corpusmill.plugin import hookspecs
+from corpusmill.run.journal import FILE_NAME, Journal, read_journal
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from corpusmill.errors import UsageError
 from corpusmill.run.journal import Journal
 from corpusmill.run.records import latest_run, list_runs
