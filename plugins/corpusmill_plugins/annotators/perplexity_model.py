@@ -26,13 +26,14 @@ class SequenceScorer:
     """
 
     def __init__(self, folder: Path, device: str, threads: int):
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
         import torch
+        import transformers
         from tokenizers import Tokenizer
-        from transformers import AutoModelForCausalLM
 
+        transformers.utils.logging.disable_progress_bar()  # the engine shows progress
         self.device, self.threads = device, threads
-        model = AutoModelForCausalLM.from_pretrained(
+        model = transformers.AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
         self.model: Any = model.to(device).eval()

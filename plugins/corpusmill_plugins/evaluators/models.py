@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import Any
 
 
-def load(auto_class: str, folder: Path, device: str) -> Any:
-    """Return the model of a folder, ready to be applied; nothing is looked up on a hub."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import torch
+def quiet_transformers() -> Any:
+    """Return transformers, offline and without bars and load reports of its own: the engine shows progress."""
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
     import transformers
 
-    loader = getattr(transformers, auto_class)
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    return transformers
+
+
+def load(auto_class: str, folder: Path, device: str) -> Any:
+    """Return the model of a folder, ready to be applied; nothing is looked up on a hub."""
+    import torch
+
+    loader = getattr(quiet_transformers(), auto_class)
     model = loader.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True)
     return model.to(device).eval()
 
 
 def load_tokenizer(folder: Path) -> Any:
     """Return the tokenizer of a folder; text that spells a special token stays text."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, split_special_tokens=True)
+    loader = quiet_transformers().AutoTokenizer
+    return loader.from_pretrained(str(folder), local_files_only=True, split_special_tokens=True)
 
 
 @contextmanager

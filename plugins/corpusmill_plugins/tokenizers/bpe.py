@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 END = "<|endoftext|>"
 PAD = "<|pad|>"
 BYTES = 256
+WIDE_MARKS = "\u3000-\u303f\uff00-\uffef"
+"""Chinese and Japanese punctuation: unlike a space or a bracket it says nothing about the word behind it."""
 
 
 def word_pattern(digits: int) -> str:
     """Return the regex (Oniguruma) that cuts text into words before merging; merges never cross a word.
 
-    The shape is cl100k's (OpenAI tiktoken): contractions, letters with one leading mark or space, digits, marks
-    with their line ends, white space. Two changes: runs of Chinese characters and kana are words of their own
+    The shape is cl100k's (OpenAI tiktoken): contractions, letters with one leading mark or space (no wide one),
+    digits, marks with their line ends, white space. Two changes: runs of Chinese characters and kana are words of their own
     (DeepSeek-V3 does the same), so that a full stop or a space never merges into a character and Latin words inside
     Chinese text stay whole; and digits come in runs of at most `digits`.
     """
@@ -31,7 +33,7 @@ def word_pattern(digits: int) -> str:
         [
             r"'(?i:[sdmt]|ll|ve|re)(?!\p{L})",
             rf"[{scripts}]+",
-            rf"[^\r\n\p{{L}}\p{{N}}]?(?:(?![{scripts}])[\p{{L}}\p{{M}}])+",
+            rf"[^\r\n\p{{L}}\p{{N}}{WIDE_MARKS}]?(?:(?![{scripts}])[\p{{L}}\p{{M}}])+",
             rf"\p{{N}}{{1,{digits}}}",
             r" ?[^\s\p{L}\p{N}]+[\r\n]*",
             r"\s*[\r\n]+",

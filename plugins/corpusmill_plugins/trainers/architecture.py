@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from corpusmill import Trainer, option
-from corpusmill_plugins.trainers.backbone import offline
+from corpusmill_plugins.trainers.backbone import quiet_transformers
 
 VOCABULARY_MULTIPLE = 64
 """Vocabularies are padded to this multiple, which matrix units like."""
@@ -41,16 +41,15 @@ def build(shape: Architecture, vocabulary: int, window: int, special: dict[str, 
 
     `vocabulary` is padded up to a multiple of 64; `special`: `eos_token_id` and the like.
     """
-    offline()
     import torch
-    import transformers
 
     padded = -(-vocabulary // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
     special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, **special}
     common = {"vocab_size": padded, "use_cache": False, "tie_word_embeddings": shape.tie_embeddings, **special}
     config = _llama(shape, window, common) if shape.type == "llama" else _gpt2(shape, window, common)
     torch.manual_seed(seed)
-    return transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
+    automatic = quiet_transformers().AutoModelForCausalLM
+    return automatic.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
 
 
 def _llama(shape: Architecture, window: int, common: dict[str, Any]) -> Any:

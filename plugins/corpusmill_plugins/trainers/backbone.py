@@ -25,19 +25,21 @@ TOKENIZER_FILES = (
 )
 
 
-def offline() -> None:
-    """Keep transformers from looking anything up; call before importing it."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+def quiet_transformers() -> Any:
+    """Return transformers, offline and without bars and load reports of its own: the engine shows progress."""
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    return transformers
 
 
 def load(auto_class: str, folder: Path, **settings: Any) -> Any:
     """Return the model of a folder in float32 (the default dtype would be the checkpoint's, and AdamW's with it)."""
-    offline()
     import torch
-    import transformers
 
-    loader = getattr(transformers, auto_class)
+    loader = getattr(quiet_transformers(), auto_class)
     return loader.from_pretrained(
         str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True, **settings
     )
@@ -45,10 +47,8 @@ def load(auto_class: str, folder: Path, **settings: Any) -> Any:
 
 def load_tokenizer(folder: Path) -> Any:
     """Return the tokenizer of a folder; text that spells a special token stays text."""
-    offline()
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, split_special_tokens=True)
+    loader = quiet_transformers().AutoTokenizer
+    return loader.from_pretrained(str(folder), local_files_only=True, split_special_tokens=True)
 
 
 def special_ids(folder: Path) -> dict[str, int]:
