@@ -51,16 +51,20 @@ class Parquet(Reader):
 
     def prepare(self, files: list[InputFile]) -> None:
         """Merge the schemas of all footers; damaged and conflicting files are left to `ranges`, which names them."""
+        seen: tuple[str, list[str]] | None = None
         for file in files:
             try:
                 with _opened(file) as parquet:
+                    seen = seen or (file.name, parquet.schema_arrow.names)
                     self._schemas.add(file.name, parquet.schema_arrow)
             except CorruptFile:
                 continue
-        if not self._schemas.merged and files:
+        if seen and not self._schemas.merged:
+            # Not left to on_corrupt_file: a misspelt column must not put a whole corpus into quarantine.
             raise InputError(
-                f"no file of {len(files)} can be read as Parquet with the wanted columns, {files[0].name!r} first",
-                expected=f"intact files with the column {self._schemas.text_name!r}",
+                f"no column {self._schemas.text_name!r} of text in any of {len(files)} files",
+                where=seen[0],
+                expected=f"one of its columns: {', '.join(seen[1][:20])}",
                 hint="name the columns: `columns: {text: THEIR_NAME}`",
             )
 

@@ -7,7 +7,6 @@ Framing is done here and not by FastWARC or warcio, because both stop without a 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections import deque
 from collections.abc import Iterator
@@ -56,7 +55,7 @@ class Record:
             return False
         try:
             return base64.b32decode(stated.upper()) != digest.digest()
-        except binascii.Error:
+        except ValueError:
             return True
 
 
