@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -65,9 +66,11 @@ def _change(funnel: Funnel, plan: Mapping[str, Any]) -> str | None:
 
 
 def _moved(value: float) -> str:
-    """Another sensible value: 0.7 -> 0.8, 0.95 -> 0.85, 30 -> 40."""
+    """Another sensible value, a round step away: 0.7 -> 0.8, 0.95 -> 0.85, 30 -> 40, 1000 -> 1200."""
     if isinstance(value, int):
-        return str(value + max(abs(value) // 3, 1))
+        wanted = max(abs(value) / 5, 1)
+        power = 10 ** int(math.log10(wanted))
+        return str(value + next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted))
     if 0 <= value <= 1:
         return f"{value + 0.1 if value <= 0.85 else value - 0.1:.4g}"
     return f"{value * 1.25:.4g}"

@@ -30,8 +30,7 @@ def ending_text(run: Mapping[str, Any], *, spec: str | None = None) -> str:
     """
     folder = Path(run["folder"])
     record = RunRecord(str(run.get("name", "")), folder.name, folder)
-    store = str(record.store)
-    commands = next_commands(run, plan=record.plan, store=_short(store), spec=spec, removed_id=_example(record))
+    commands = next_commands(run, plan=record.plan, store=_short(record.store), spec=spec, removed_id=_example(record))
     report = folder / FILE_NAME
     shown = _short(str(report)) if report.is_file() else None
     return summarise(run, plan=record.plan, events=record.events, commands=commands, report=shown)

@@ -39,9 +39,9 @@ class Curve:
 
 
 def outputs_of(outputs: Mapping[str, Any], *kinds: str) -> dict[str, Mapping[str, Any]]:
-    """Return step -> output for the artifacts of some kinds, in the order of the run."""
+    """Return step -> its default output for the artifacts of some kinds, in the order of the run."""
     made: Mapping[str, Mapping[str, Any]] = outputs.get("outputs") or {}
-    return {step: one for step, one in made.items() if one.get("kind") in kinds}
+    return {step: one for step, one in made.items() if one.get("kind") in kinds and "." not in step}
 
 
 def scores(outputs: Mapping[str, Any]) -> list[Scores]:

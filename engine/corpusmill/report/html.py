@@ -10,7 +10,7 @@ from typing import Any
 
 from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.report import chart
-from corpusmill.report.findings import curves, outputs_of, scalars, scores, split_text
+from corpusmill.report.findings import curves, scalars, scores, split_text
 from corpusmill.report.funnel import Funnel, StepCounts, build_funnel
 from corpusmill.report.plain import count, duration, number, share, visible
 
@@ -79,11 +79,8 @@ def _facts(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence
         "stages": _stages(outputs, plan, events),
         "charts": [one for one in drawn if one is not None],
         "scores": scores(outputs),
-        "outputs": [_output(step, one) for step, one in outputs_of(outputs, *_KINDS).items()],
+        "outputs": [_output(step, one) for step, one in (outputs.get("outputs") or {}).items()],
     }
-
-
-_KINDS = ("documents", "tokens", "tokenizer", "model", "metrics", "files")
 
 
 def _run_facts(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:

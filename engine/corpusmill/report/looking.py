@@ -57,7 +57,7 @@ def _output(record: RunRecord, step: str, tail: list[str], rows: int) -> Inspect
         **{key: value for key, value in (output.get("summary") or {}).items() if not isinstance(value, list)},
     }
     if output.get("kind") == "documents":
-        found = _stored(str(record.store), str(output["digest"]), split, rows)
+        found = _stored(record.store, str(output["digest"]), split, rows)
         return replace(found, title=title, facts={**facts, **{k: v for k, v in found.facts.items() if k != "store"}})
     if output.get("kind") == "files" and rows and Path(str(output.get("path"))).is_dir():
         inside = look_at_folder(Path(str(output["path"])), rows)

@@ -41,9 +41,17 @@ class RunRecord:
         return read_journal(self.folder / FILE_NAME)
 
     @property
-    def store(self) -> Path:
-        """The store this run belongs to: runs live in `<store>/runs/<name>/<timestamp>`."""
-        return self.folder.parent.parent.parent
+    def store(self) -> str:
+        """The store's URI: the folder that holds `runs/`, unless the run worked on an object store and said so."""
+        started = next((one.data for one in self.events if one.event == "run_started"), {})
+        recorded = str(started.get("store", ""))
+        return recorded if "://" in recorded else str(self.folder.parent.parent.parent)
+
+    @property
+    def datasets(self) -> dict[str, Mapping[str, Any]]:
+        """Step -> its default output, where that is documents; what steps put aside (`near.removed`) is left out."""
+        made: Mapping[str, Mapping[str, Any]] = self.outputs.get("outputs") or {}
+        return {step: one for step, one in made.items() if one.get("kind") == "documents" and "." not in step}
 
     @property
     def status(self) -> str:
@@ -131,9 +139,11 @@ def sources(step: Mapping[str, Any]) -> list[str] | None:
 
 def _runs_folder(store: Path | str) -> Path:
     text = str(store)
-    if "://" in text and not text.startswith("file://"):
-        raise UsageError(f"runs cannot be looked up in {text!r}", expected="a store on this machine: a local folder")
-    return Path(text.removeprefix("file://")) / RUNS
+    if "://" not in text:
+        return Path(text) / RUNS
+    from corpusmill.dataset.store import Store  # only an object store needs it: its runs lie on this machine
+
+    return Store(text).runs_root / RUNS
 
 
 def _folders(root: Path) -> list[str]:

@@ -14,6 +14,7 @@ from corpusmill.run.records import RunRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_IN_STORE = re.compile(r"(?:^|/)(files/[^/]+/[^/]+)$")
 SHORTEST_PREFIX = 8
 """Hex digits of an id that must be given at least: fewer fit too many documents of a large corpus."""
 
@@ -76,9 +77,9 @@ def parse_document(text: str) -> Wanted:
 def find_removals(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Removal]:
     """Return the ledger rows of a document, at most `limit`, in the order of the run's ledgers."""
     found: list[Removal] = []
-    for stage, table in _ledgers(record):
+    for entry, table in _ledgers(record):
         rows = table.filter(wanted.mask(table)).slice(0, limit - len(found)).to_pylist()
-        found += [_removal(record.plan, stage, row) for row in rows]
+        found += [_removal(record.plan, entry, row) for row in rows]
         if len(found) >= limit:
             break
     return found
@@ -86,9 +87,9 @@ def find_removals(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Re
 
 def first_removal(record: RunRecord) -> Removal | None:
     """Return one removed document of a run, an example to ask about: the last stage's first, or None."""
-    for stage, table in _ledgers(record, reverse=True):
+    for entry, table in _ledgers(record, reverse=True):
         if table.num_rows:
-            return _removal(record.plan, stage, table.slice(0, 1).to_pylist()[0])
+            return _removal(record.plan, entry, table.slice(0, 1).to_pylist()[0])
     return None
 
 
@@ -97,10 +98,8 @@ def find_kept(record: RunRecord, wanted: Wanted, limit: int = 20) -> dict[str, l
     from corpusmill.dataset.manifest import Dataset
     from corpusmill.dataset.store import Store
 
-    store, found = Store(str(record.store)), {}
-    for step, output in (record.outputs.get("outputs") or {}).items():
-        if output.get("kind") != "documents":
-            continue
+    store, found = Store(record.store), {}
+    for step, output in record.datasets.items():
         dataset = Dataset.open(store, str(output["digest"]))
         if set(wanted.columns) <= set(dataset.schema.names) and (rows := _matching(dataset, wanted, limit)):
             found[step] = rows
@@ -117,28 +116,34 @@ def _matching(dataset: Any, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
     return rows[:limit]
 
 
-def _ledgers(record: RunRecord, *, reverse: bool = False) -> Iterator[tuple[str, pa.Table]]:
-    """Yield (stage or step id, table) of every ledger, memory-mapped one at a time."""
+def _ledgers(record: RunRecord, *, reverse: bool = False) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
+    """Yield (entry of `outputs.json`, table) of every ledger, memory-mapped one at a time."""
     import pyarrow as pa
 
     listed: Sequence[Mapping[str, Any]] = record.outputs.get("ledger") or []
     for entry in reversed(listed) if reverse else listed:
-        path = Path(str(entry["path"]))
-        path = path if path.is_absolute() else record.store / path
         try:
-            with pa.memory_map(str(path)) as source:
-                yield str(entry.get("step", "")), pa.ipc.open_file(source).read_all()
+            with pa.memory_map(str(_local(record, str(entry["path"])))) as source:
+                yield entry, pa.ipc.open_file(source).read_all()
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(
                 f"cannot read a ledger of run {record.name!r}: {error}",
-                where=str(path),
+                where=str(entry["path"]),
                 hint="run the same pipeline again: what is missing is made again",
             ) from error
 
 
-def _removal(plan: Mapping[str, Any], stage: str, row: Mapping[str, Any]) -> Removal:
+def _local(record: RunRecord, path: str) -> Path:
+    """Return a local path of a ledger: by its name in the store, so that a store may be moved or be remote."""
+    from corpusmill.dataset.store import Store
+
+    name = _IN_STORE.search(path)
+    return Store(record.store).storage.fetch(name[1]) if name else Path(path)
+
+
+def _removal(plan: Mapping[str, Any], entry: Mapping[str, Any], row: Mapping[str, Any]) -> Removal:
     return Removal(
-        step=_step_name(plan, stage, row.get("step")),
+        step=_step_name(plan, entry, row.get("step")),
         id=str(row.get("id") or ""),
         file=row.get("file"),
         offset=row.get("offset"),
@@ -150,10 +155,10 @@ def _removal(plan: Mapping[str, Any], stage: str, row: Mapping[str, Any]) -> Rem
     )
 
 
-def _step_name(plan: Mapping[str, Any], stage: str, place: int | None) -> str:
-    """Return the step's id: a ledger names its stage (or any step in it), a row the position in that stage."""
-    for one in plan.get("stages", []):
-        steps = [str(step["id"]) for step in one.get("steps", [])]
-        if (one.get("id") == stage or stage in steps) and place is not None and 0 <= place < len(steps):
-            return steps[place]
-    return stage
+def _step_name(plan: Mapping[str, Any], entry: Mapping[str, Any], place: int | None) -> str:
+    """Return the step's id: a row says its position in the stage, the entry (or the plan) names the stage's steps."""
+    stage, steps = str(entry.get("step", "")), [str(step) for step in entry.get("steps") or ()]
+    for one in plan.get("stages", []) if not steps else ():
+        known = [str(step["id"]) for step in one.get("steps", [])]
+        steps = known if one.get("id") == stage or stage in known else steps
+    return steps[place] if place is not None and 0 <= place < len(steps) else stage

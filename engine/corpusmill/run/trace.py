@@ -72,7 +72,7 @@ def _last_datasets(record: RunRecord) -> set[str]:
     """Return the steps whose datasets no other documents step reads: the ends of the run."""
     steps = _steps(record.plan)
     fed = {source for one in steps.values() for source in sources(one) or ()}
-    made = [s for s, one in (record.outputs.get("outputs") or {}).items() if one.get("kind") == "documents"]
+    made = list(record.datasets)
     if any(sources(one) is not None for one in steps.values()):
         return {step for step in made if step not in fed} or set(made[-1:])
     return set(made[-1:])

@@ -101,7 +101,10 @@ def test_a_run_on_another_host_cannot_be_judged(tmp_path: Path) -> None:
     assert (record.alive, record.status) == (None, "running")
 
 
-def test_a_remote_store_is_refused_with_words(tmp_path: Path) -> None:
-    """Runs are looked up on this machine only, and the message says so."""
-    with pytest.raises(UsageError, match="local folder"):
-        list_runs("s3://bucket/store")
+def test_a_run_on_an_object_store_knows_its_store(tmp_path: Path) -> None:
+    """The store is the folder that holds the runs, unless the run said it worked on an object store."""
+    local, remote = make_run(tmp_path, "quick", "T1"), make_run(tmp_path, "quick", "T2")
+    start(local, pid=os.getpid(), store="/moved/since")
+    start(remote, pid=os.getpid(), store="s3://bucket/store")
+    assert latest_run(tmp_path, "quick", "T1").store == str(tmp_path)
+    assert latest_run(tmp_path, "quick", "T2").store == "s3://bucket/store"
