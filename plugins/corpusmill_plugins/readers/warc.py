@@ -128,6 +128,8 @@ class Warc(Reader):
 def _message(record: Record, block: bytes, limit: int) -> Message:
     """Return the HTTP response in a record; without HTTP inside, the block itself under the record's media type."""
     kind = record.headers.get("content-type", "")
-    if kind.lower().startswith("application/http") or (record.type == "response" and not kind):
+    # By URL too: a response over HTTP holds HTTP, whatever a damaged or sloppy header says of it.
+    url = record.headers.get("warc-target-uri", "").lstrip("<").lower()
+    if kind.lower().startswith("application/http") or (record.type == "response" and url.startswith("http")):
         return parse(block, limit)
     return Message(0, {"content-type": kind}, block)
