@@ -31,7 +31,7 @@ def fate_json(fate: Fate) -> dict[str, Any]:
 
 def _verdict(one: StepDecision) -> str:
     if one.verdict == "unknown":
-        return "passed"
+        return "read" if one.uses.startswith("read.") else "passed"
     if one.verdict != "removed" or not one.rule:
         return one.verdict
     against = "" if one.threshold is None else f" (threshold {number(one.threshold)})"

@@ -75,7 +75,8 @@ class PlainProgress:
         self._stages[pace.id], self._starts[pace.id] = pace, self._monotonic()
         self._told[pace.id] = (self._starts[pace.id], pace.fraction)
         steps = [step for step in stage.get("steps", []) if step != pace.id]
-        parts = [f"{pace.total} shards" if pace.total and pace.kind == "pass" else ""]
+        shards = f"{pace.total} shard{'' if pace.total == 1 else 's'}"
+        parts = [shards if pace.total and pace.kind == "pass" else ""]
         parts += [f"{pace.cached} done before" if pace.cached else ""]
         does = f" ({' > '.join(stage['steps'])})" if steps else ""
         self._stage(pace, f"started{does}" + "".join(f", {part}" for part in parts if part))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from corpusmill.run.journal import Event
+from corpusmill.run.records import RunRecord
 
 HOSTILE = '<script>alert("x")</script>\x1b[31m[red]\u202egnirts\x07'
 TIME = "2026-11-22T03:44:29.000Z"
@@ -160,3 +163,60 @@ def hostile() -> str:
 @pytest.fixture
 def hostile_run() -> dict[str, Any]:
     return hostile_outputs()
+
+
+def ledger_row(
+    identity: str, offset: int, step: int, rule: str, value: float, threshold: float, **more: Any
+) -> dict[str, Any]:
+    row = {"row": offset, "id": identity, "file": "pages-0.warc.gz", "offset": offset, "step": step, "rule": rule}
+    return {**row, "value": value, "threshold": threshold, "detail": None, "other": None, **more}
+
+
+@pytest.fixture
+def finished_run(tmp_path: Path) -> RunRecord:
+    """A run in a real store: datasets `quality` (a, b and two d) and `split` (a and two d), two ledgers."""
+    import pyarrow as pa
+
+    from corpusmill.dataset.manifest import Entry, publish_dataset
+    from corpusmill.dataset.part import PartWriter, write_table
+    from corpusmill.dataset.store import Store
+    from corpusmill.ledger.removed import SCHEMA
+
+    store = Store(str(tmp_path))
+    kept, twin, weak = "aaaa1111" + "0" * 24, "bbbb2222" + "0" * 24, "bbbb3333" + "0" * 24
+    alike = ["dddd4444" + "0" * 24, "dddd4444" + "1" * 24]
+    columns = [("id", pa.string()), ("text", pa.large_string()), ("file", pa.large_string()), ("offset", pa.int64())]
+    schema = pa.schema([*columns, ("split", pa.string())])
+
+    def publish(ids: list[str]) -> dict[str, Any]:
+        offsets = {kept: 100, twin: 200, alike[0]: 400, alike[1]: 500}
+        rows = [
+            {
+                "id": one,
+                "text": f"\x1b[31m{one} 中文",
+                "file": "pages-0.warc.gz",
+                "offset": offsets[one],
+                "split": "train",
+            }
+            for one in ids
+        ]
+        writer = PartWriter(store, schema)
+        writer.write(pa.RecordBatch.from_pylist(rows, schema=schema))
+        dataset = publish_dataset(store, schema, [Entry(writer.finish(), splits={"train": len(ids)})])
+        return {"kind": "documents", "digest": dataset.digest, "path": "x", "rows": len(ids), "splits": dataset.splits}
+
+    def ledger(stage: str, *rows: dict[str, Any]) -> dict[str, Any]:
+        file = write_table(store, pa.Table.from_pylist(list(rows), schema=SCHEMA))
+        return {"step": stage, "path": f"{store.uri}/{file.name}"}
+
+    run = sample_outputs()
+    run["outputs"]["quality"], run["outputs"]["split"] = publish([kept, twin, *alike]), publish([kept, *alike])
+    run["ledger"] = [
+        ledger("quality", ledger_row(weak, 300, 1, "few words", 12.0, 30.0, detail="12 words")),
+        ledger("near", ledger_row(twin, 200, 0, "duplicate", 0.91, 0.7, other=kept)),
+    ]
+    folder = tmp_path / "runs" / "quickstart" / "20261122T034429"
+    folder.mkdir(parents=True)
+    (folder / "outputs.json").write_text(json.dumps(run))
+    (folder / "plan.json").write_text(json.dumps(sample_plan()))
+    return RunRecord("quickstart", "20261122T034429", folder)
