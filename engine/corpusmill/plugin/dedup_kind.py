@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.ports import Documents, Port
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,11 +31,16 @@ class Sketch:
 class Deduplicator(Operator):
     """Finds duplicates: rows that share a key are candidates, verified pairs are links, one row of each group stays.
 
-    `key_options`: names of the options that change keys or evidence; sketches are cached under these alone, so
+    `key_options`: names of the options that change keys, evidence or rank; sketches are cached under these alone, so
     another threshold sketches nothing again. `rank` names the columns that decide which row stays, best first.
     """
 
     kind = "dedup"
+    inputs: ClassVar[dict[str, type[Port] | Port]] = {
+        "documents": Documents,
+        "against": Documents(required=False, many=True),
+    }
+    """`against`: earlier documents whose rows rank first and stay out of the output."""
     outputs: ClassVar[dict[str, str]] = {"removed": "documents", "clusters": "documents"}
     key_options: ClassVar[tuple[str, ...]] = ()
     verifies: ClassVar[bool] = False

@@ -170,6 +170,17 @@ def _ints(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     return np.asarray(table[name].to_numpy(), np.int64)
 
 
-def tokens_key(window: int, tokenizer: str) -> str:
-    """Return what of the packing decides a plan's identity, for keys."""
-    return hash_json([window, tokenizer])
+def encoded_columns(
+    store: Store, parts: Sequence[TokenPart]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return split label (str), token count and text bytes (int64) of every document of these parts, in order."""
+    labels: list[str] = []
+    lengths, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for part in parts:
+        if not part.rows:
+            continue
+        table = _mapped_table(store, part.file)
+        labels.extend(table["split"].to_pylist())
+        lengths.append(np.diff(table["tokens"].chunk(0).offsets.to_numpy()).astype(np.int64))
+        sizes.append(np.asarray(table["text_bytes"].to_numpy(), np.int64))
+    return np.array(labels, dtype=str), np.concatenate(lengths), np.concatenate(sizes)
