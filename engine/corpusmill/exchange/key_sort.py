@@ -139,9 +139,13 @@ def sort_keys(
     `high`: uint64 (n,) within `first`..`last`, both inclusive. `low`: uint64 (n,), or empty for 64-bit keys. `rows`:
     int64 (n,); rows of equal keys keep their order. Linear for well-mixed keys, n log n at worst; whole keys are
     compared, so equal keys are always neighbours. Input that is sorted per sketch visits the cells in sequence.
+    Raises ValueError for keys outside the range.
     """
     if high.size < 2:
         return high[:0], low[:0], rows[:0]
+    # compiled code does not check bounds: keys of an unsorted file must not write outside the cells
+    if int(high.min()) < first or int(high.max()) > last:
+        raise ValueError(f"keys {int(high.min())} to {int(high.max())} outside of {first} to {last}")
     # at least two keys, so the shift stays below 64, and n/2 < cells <= n
     shift = max(0, (last - first).bit_length() - int(high.size).bit_length() + 1)
     ends = np.zeros(((last - first) >> shift) + 1, np.int64)

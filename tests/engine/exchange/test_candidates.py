@@ -43,6 +43,13 @@ def test_equal_keys_meet_though_their_top_bits_crowd():
     assert rows[:4].tolist() == [0, 1000, 2000, 3000]
 
 
+@pytest.mark.parametrize("outside", [9, 21])
+def test_keys_outside_the_range_are_refused(outside):
+    """Keys of a file that is not sorted never reach compiled code."""
+    with pytest.raises(ValueError, match="outside of 10 to 20"):
+        sort_keys(np.array([15, outside], np.uint64), NONE, np.arange(2), 10, 20)
+
+
 def test_all_pairs_up_to_64_rows():
     """64 rows give 2,016 pairs; 65 give (best, each) and (each, next), 127."""
     for rows, expected in ((64, 2016), (65, 127)):
