@@ -84,7 +84,7 @@ class StagePace:
     @property
     def left(self) -> str:
         """'4 s left', or empty while unknown."""
-        return "" if self.remaining is None else f"{duration(self.remaining)} left"
+        return f"{duration(self.remaining)} left" if self.remaining else ""
 
 
 def outcome(stage: Mapping[str, Any]) -> str:
