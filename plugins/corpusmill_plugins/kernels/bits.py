@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import int64, types, uint64
+from numba import types, uint64
 from numba.extending import intrinsic
 
 from corpusmill_plugins.kernels.compiled import kernel
@@ -96,16 +96,3 @@ def count_characters(data, start, stop):  # type: ignore[no-untyped-def]
     for index in range(part.shape[0]):
         count += (part[index] & 0xC0) != 0x80
     return count
-
-
-@kernel
-def code_point(data, at):  # type: ignore[no-untyped-def]
-    """Decode the multi-byte character that starts at `at`: (code point, bytes). Invalid bytes give some number < 2^21."""
-    first = int64(data[at])
-    second = int64(data[at + 1] & 0x3F)
-    if first < 0xE0:
-        return ((first & 0x1F) << 6) | second, 2
-    third = int64(data[at + 2] & 0x3F)
-    if first < 0xF0:
-        return ((first & 0x0F) << 12) | (second << 6) | third, 3
-    return ((first & 0x07) << 18) | (second << 12) | (third << 6) | int64(data[at + 3] & 0x3F), 4

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from numba import int64, uint8, uint32, uint64
 
-from corpusmill_plugins.kernels.bits import HIGH_BITS, LOW_BITS, code_point, load64, store64, trailing_zeros
+from corpusmill_plugins.kernels.bits import HIGH_BITS, LOW_BITS, load64, store64, trailing_zeros
 from corpusmill_plugins.kernels.compiled import kernel
 
 ROOM = 160
@@ -120,7 +120,16 @@ def fold_mixed(data, start, stop, out, index, pages, expansions):  # type: ignor
             written += plain
             at += plain
             continue
-        point, size = code_point(data, at)
+        first, second = int64(data[at]), int64(data[at + 1] & 0x3F)
+        size = 2
+        point = ((first & 0x1F) << 6) | second
+        if first >= 0xF0:
+            size = 4
+            third = int64(data[at + 2] & 0x3F)
+            point = ((first & 0x07) << 18) | (second << 12) | (third << 6) | int64(data[at + 3] & 0x3F)
+        elif first >= 0xE0:
+            size = 3
+            point = ((first & 0x0F) << 12) | (second << 6) | int64(data[at + 2] & 0x3F)
         entry = pages[(int64(index[point >> 8]) << 8) + (point & 255)]
         if entry == SOLO_ITSELF:
             out[written] = 0
