@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 START = re.compile(rb"\*\*\*? ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK[^\r\n]*")
-END = re.compile(rb"\*\*\*? ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg(?:'s|\xe2\x80\x99s)? ")
+END = re.compile(
+    rb"\*\*\*? ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg(?:'s|\xe2\x80\x99s)? "
+)
 HEADER_BYTES = 256 << 10
 """A header is much shorter; where no start line stands in so many bytes, the file has none and is kept whole."""
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def checked_batch(batch: pa.RecordBatch, row: int, schemas: Schemas, limits: ReadLimits, reject: Reject) -> pa.RecordBatch:
+def checked_batch(
+    batch: pa.RecordBatch, row: int, schemas: Schemas, limits: ReadLimits, reject: Reject
+) -> pa.RecordBatch:
     """Return the batch under our names and types with `offset`; `row`: number of its first row in the file."""
     import numpy as np
     import pyarrow as pa
@@ -22,7 +24,9 @@ def checked_batch(batch: pa.RecordBatch, row: int, schemas: Schemas, limits: Rea
     kinds = schemas.types()
     problems: dict[int, tuple[str, str]] = {}
     arrays = [
-        _column(batch, theirs, kinds[ours], problems) if theirs in batch.schema.names else pa.nulls(len(batch), kinds[ours])
+        _column(batch, theirs, kinds[ours], problems)
+        if theirs in batch.schema.names
+        else pa.nulls(len(batch), kinds[ours])
         for ours, theirs in schemas.columns.items()
     ]
     names = list(schemas.columns)

@@ -129,4 +129,6 @@ def _batch(texts: list[str], offsets: list[int]) -> pa.RecordBatch:
     import pyarrow as pa
 
     schema = pa.schema([("text", pa.large_string()), ("offset", pa.int64())])
-    return pa.RecordBatch.from_arrays([pa.array(texts, pa.large_string()), pa.array(offsets, pa.int64())], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(texts, pa.large_string()), pa.array(offsets, pa.int64())], schema=schema
+    )

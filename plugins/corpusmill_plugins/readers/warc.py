@@ -50,7 +50,8 @@ class Warc(Reader):
             "auto", help="encoding of the pages: auto, or a codec such as utf-8 or gb18030 for all of them"
         )
         types: list[str] = option(
-            default_factory=lambda: list(PAGE_TYPES), help="media types that are documents; add text/plain for WET files"
+            default_factory=lambda: list(PAGE_TYPES),
+            help="media types that are documents; add text/plain for WET files",
         )
         max_undecodable: float = option(
             0.001, ge=0, le=1, unit="share", help="largest share of characters that may be replaced by U+FFFD"
@@ -122,7 +123,9 @@ class Warc(Reader):
         if kind:
             return kind in self.options.types
         start = body[:SNIFF_BYTES].lower()
-        return any(page in self.options.types for page in PAGE_TYPES) and (b"<html" in start or b"<!doctype html" in start)
+        return any(page in self.options.types for page in PAGE_TYPES) and (
+            b"<html" in start or b"<!doctype html" in start
+        )
 
 
 def _message(record: Record, block: bytes, limit: int) -> Message:

@@ -135,7 +135,9 @@ def test_padding_after_gzip_is_allowed(case: str, put: Any, read_all: Any) -> No
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("zst", zstandard.compress)])
-def test_a_bomb_is_stopped_after_the_grace(suffix: str, pack: Callable[[bytes], bytes], put: Any, read_all: Any) -> None:
+def test_a_bomb_is_stopped_after_the_grace(
+    suffix: str, pack: Callable[[bytes], bytes], put: Any, read_all: Any
+) -> None:
     """Output far beyond the stored size ends the reading, soon after the first 64 MB."""
     bomb = put(f"a.jsonl.{suffix}", pack(b" " * 300_000_000))
     with pytest.raises(CorruptFile, match="expands more than 100:1"):

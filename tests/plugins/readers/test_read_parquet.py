@@ -34,7 +34,9 @@ def test_row_numbers_and_rows_do_not_depend_on_the_shard(shard: int, put: Any, r
 
 def test_small_row_groups_share_a_range(put: Any) -> None:
     """Ranges count row groups and hold about `shard` stored bytes."""
-    file = put("a.parquet", parquet({"text": ["x" * 50] * 1000}, row_group_size=10, compression="none", use_dictionary=False))
+    file = put(
+        "a.parquet", parquet({"text": ["x" * 50] * 1000}, row_group_size=10, compression="none", use_dictionary=False)
+    )
     ranges = reader(shard=5000).ranges(file)
     assert ranges[0][0] == 0 and ranges[-1][1] == 100
     assert 10 < len(ranges) < 20
@@ -63,7 +65,10 @@ def test_types_are_widened_over_files_and_missing_columns_are_null(put: Any, rea
 
 def test_a_file_with_another_type_is_a_damaged_file(put: Any) -> None:
     """A conflict names the file, the column and both types."""
-    files = [put("a.parquet", parquet({"text": ["a"], "n": [1]})), put("b.parquet", parquet({"text": ["b"], "n": ["x"]}))]
+    files = [
+        put("a.parquet", parquet({"text": ["a"], "n": [1]})),
+        put("b.parquet", parquet({"text": ["b"], "n": ["x"]})),
+    ]
     chosen = reader(columns=["n"])
     chosen.prepare(files)
     assert chosen.ranges(files[0]) == [(0, 1)]

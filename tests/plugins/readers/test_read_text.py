@@ -35,7 +35,9 @@ def test_an_empty_file_holds_no_document(put: Any, read_all: Any) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    lines=st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12), max_size=20),
+    lines=st.lists(
+        st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12), max_size=20
+    ),
     codec=st.sampled_from(["utf-8", "gb18030", "utf-16-le", "utf-32-be"]),
     shard=st.integers(1, 60),
 )
@@ -72,7 +74,10 @@ def test_chapters_start_at_headings_and_not_in_a_table_of_contents(put: Any, rea
 def test_chinese_chapters_are_found_in_every_encoding(codec: str, put: Any, read_all: Any) -> None:
     """`第一回` cuts in UTF-8, GB18030 and UTF-16 with a mark; `auto` finds out which."""
     outcome = read_all(reader(document="chapter", encoding="auto"), put("a.txt", (CHINESE * 3).encode(codec)))
-    assert outcome.texts[:2] == [CHINESE[: CHINESE.index("第二")].rstrip("\n"), CHINESE[CHINESE.index("第二") :].rstrip("\n")]
+    assert outcome.texts[:2] == [
+        CHINESE[: CHINESE.index("第二")].rstrip("\n"),
+        CHINESE[CHINESE.index("第二") :].rstrip("\n"),
+    ]
 
 
 @pytest.mark.parametrize(

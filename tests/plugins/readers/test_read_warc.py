@@ -42,7 +42,11 @@ def texts(put: Any, read_all: Any, *blocks: bytes, **options: Any) -> list[str]:
 
 def test_a_page_has_its_url_date_status_and_place(put: Any, read_all: Any) -> None:
     """All columns of a response; requests, images and revisits are no documents."""
-    first = record(b"GET / HTTP/1.1\r\n\r\n", "request") + record(b"", "revisit") + record(response(b"png", media="image/png"))
+    first = (
+        record(b"GET / HTTP/1.1\r\n\r\n", "request")
+        + record(b"", "revisit")
+        + record(response(b"png", media="image/png"))
+    )
     outcome = read_all(reader(), put("a.warc", first + record(response(PAGE.encode()))))
     assert outcome.rejects == []
     assert outcome.rows == [
@@ -63,8 +67,11 @@ def test_offsets_are_those_of_the_stored_records(put: Any, read_all: Any) -> Non
     members = [gzip.compress(page) for page in pages]
     apart = read_all(reader(), put("a.warc.gz", b"".join(members)))
     assert [row["offset"] for row in apart.rows] == [sum(map(len, members[:number])) for number in range(5)]
-    for name, data in {"b.warc": b"".join(pages), "b.warc.gz": gzip.compress(b"".join(pages)),
-                       "b.warc.zst": zstandard.compress(b"".join(pages))}.items():
+    for name, data in {
+        "b.warc": b"".join(pages),
+        "b.warc.gz": gzip.compress(b"".join(pages)),
+        "b.warc.zst": zstandard.compress(b"".join(pages)),
+    }.items():
         together = read_all(reader(), put(name, data))
         assert [row["offset"] for row in together.rows] == [sum(map(len, pages[:number])) for number in range(5)]
         assert together.texts == apart.texts
@@ -95,8 +102,11 @@ RAW_DEFLATE = DEFLATER.compress(b"<html>ab cd") + DEFLATER.flush()
         response(zstandard.compress(b"<html>ab cd"), "Content-Encoding: zstd"),
         response(b"<html>ab cd", "Content-Encoding: br"),
         response(b"\x0b\x05\x80<html>ab cd\x03", "Content-Encoding: br"),
-        response(b"%x\r\n" % len(gzip.compress(b"<html>ab cd")) + gzip.compress(b"<html>ab cd") + b"\r\n0\r\n\r\n",
-                 "Transfer-Encoding: chunked", "Content-Encoding: gzip"),
+        response(
+            b"%x\r\n" % len(gzip.compress(b"<html>ab cd")) + gzip.compress(b"<html>ab cd") + b"\r\n0\r\n\r\n",
+            "Transfer-Encoding: chunked",
+            "Content-Encoding: gzip",
+        ),
     ],
 )
 def test_transfer_and_content_encodings_are_undone(block: bytes, put: Any, read_all: Any) -> None:
@@ -104,7 +114,7 @@ def test_transfer_and_content_encodings_are_undone(block: bytes, put: Any, read_
     assert texts(put, read_all, block) == ["<html>ab cd"]
 
 
-META = '<html><head><meta {}></head><body>{}</body></html>'
+META = "<html><head><meta {}></head><body>{}</body></html>"
 
 
 @pytest.mark.parametrize(
@@ -168,8 +178,11 @@ def test_bad_records_are_rejected_and_their_neighbours_kept(put: Any, read_all: 
         "block-digest": record(response(b"<html>flip")).replace(b"flip", b"flop"),
         "unknown-record-type": record(response(b"<html>"), kind="resqonse"),
     }
-    outcome = read_all(reader(), put("a.warc", good + b"".join(one + good for one in bad.values())),
-                       limits=ReadLimits(max_document_bytes=10_000))
+    outcome = read_all(
+        reader(),
+        put("a.warc", good + b"".join(one + good for one in bad.values())),
+        limits=ReadLimits(max_document_bytes=10_000),
+    )
     assert outcome.texts == ["<html>ok"] * (len(bad) + 1)
     assert [reason for _, reason in outcome.reasons] == list(bad)
 
