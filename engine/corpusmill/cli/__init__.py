@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from corpusmill.cli.terminal import complain
-from corpusmill.errors import CorpusmillError
+from corpusmill.errors import CorpusmillError, nearest
 
 COMMANDS = {
     "run": ("corpusmill.cli.run:run", "Run a pipeline; the same command continues one that was stopped."),
@@ -39,6 +39,16 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = nearest(name, COMMANDS)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {near!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table."""

@@ -16,7 +16,12 @@ from corpusmill.errors import SpecError
 @spec_options
 @click.option("--json", "as_json", is_flag=True, help="Print problems and steps as JSON.")
 def check(
-    spec: str, sets: tuple[str, ...], params: dict[str, str], profile: str | None, blocked: tuple[str, ...], as_json: bool
+    spec: str,
+    sets: tuple[str, ...],
+    params: dict[str, str],
+    profile: str | None,
+    blocked: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check the pipeline file SPEC: keys, operators, options, inputs, columns, ports. Reads no data, writes nothing.
 

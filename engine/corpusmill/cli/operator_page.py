@@ -87,7 +87,7 @@ def _columns(operator: type[Operator]) -> dict[str, Any]:
         one = operator()
         adds = {name: str(kind) for name, kind in one.adds().items()}
         return {"reads": list(one.reads()), "adds": adds}
-    except Exception:  # required options are missing, so the columns cannot be known
+    except Exception:  # noqa: BLE001 - required options are missing, so the columns cannot be known
         return {"reads": [], "adds": {}}
 
 

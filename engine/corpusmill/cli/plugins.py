@@ -72,7 +72,9 @@ def _table(registry: Registry) -> None:
     else:
         say("no operators are installed")
     for uses, owners in sorted(registry.conflicts.items()):
-        complain(f"conflict: {uses} is registered by {owners[0]} and by {owners[1]}; leave one out with --no-plugin NAME")
+        complain(
+            f"conflict: {uses} is registered by {owners[0]} and by {owners[1]}; leave one out with --no-plugin NAME"
+        )
     for broken in registry.broken:
         complain(f"broken: {broken.origin.plugin} ({broken.origin.name}): {broken.cause}")
 

@@ -27,12 +27,13 @@ class Binder:
         if needs is None:
             return self._default(facts, ports)
         bound: dict[str, tuple[Ref, ...]] = {}
+        meant = set(ports) if None in needs else {nearest(str(name), ports) for name in needs if name not in ports}
         for name, refs in needs.items():
             port = self._port_name(facts, ports, name, refs)
             if port is not None:
                 bound[port] = tuple(self._checked(facts, port, ports[port], refs))
         for name, port_ in ports.items():
-            if port_.required and name not in bound and None not in needs:
+            if port_.required and name not in bound and name not in meant:
                 self._unbound(facts, name, port_)
         return {name: refs for name, refs in bound.items() if refs}
 
@@ -45,6 +46,8 @@ class Binder:
         name = required[0]
         index = facts.step.index
         before = next((other for other in self.order if other.step.index == index - 1), None)
+        if before is None and facts.step.index:
+            return {}  # what stands before is no step at all, which is said there
         if before is None or (before.operator and before.artifact(None) != ports[name].artifact):
             self._unbound(facts, name, ports[name])
             return {}
@@ -100,8 +103,12 @@ class Binder:
         if source.operator is None:
             return ref
         ref = _named(ref, source)
-        if len(ref.tail) > 1 and ref.output is None or len(ref.tail) == 2 and ref.split is None:
-            self.problems.unknown("output", ref.tail[0], source.operator.outputs, ref.mark, facts.id)
+        if (len(ref.tail) > 1 and ref.output is None) or (len(ref.tail) == 2 and ref.split is None):
+            outputs = ", ".join(f"{source.id}.{name}" for name in source.operator.outputs)
+            forms = "STEP, STEP.OUTPUT, STEP.SPLIT or STEP.OUTPUT.SPLIT"
+            expected = f"{forms}; outputs: {outputs}" if outputs else forms
+            what = f"unknown output {ref.tail[0]!r} in {ref.text!r}"
+            self.problems.add(what, ref.mark, step=facts.id, expected=expected)
             return None
         kind = source.artifact(ref.output)
         if kind != port.artifact:
@@ -109,9 +116,7 @@ class Binder:
             return None
         return ref
 
-    def _wrong_kind(
-        self, facts: Facts, name: str, port: Port, ref: Ref, source: Facts, kind: str | None
-    ) -> None:
+    def _wrong_kind(self, facts: Facts, name: str, port: Port, ref: Ref, source: Facts, kind: str | None) -> None:
         inside = source.offers(port.artifact)
         offers = inside or self._offers(facts, port)
         expected = f"{port.artifact}: {', '.join(offers)}" if offers else f"a step that makes {port.artifact}"
@@ -128,10 +133,14 @@ class Binder:
                 mark = facts.step.key_place("needs", name, str(ref.role))
                 near = nearest(str(ref.role), roles)
                 self.problems.add(what, mark, step=facts.id, expected=expected, near=near)
-        missing = [role for role in port.roles if not role.endswith("?") and role not in {ref.role for ref in given}]
+        meant = {nearest(str(ref.role), roles) for ref in given if ref.role not in roles}
+        there = {ref.role for ref in given} | meant
+        missing = [role for role in port.roles if not role.endswith("?") and role not in there]
         if given and missing:
             what = f"port {name!r} needs the split role {', '.join(missing)!r}"
-            self.problems.add(what, facts.step.place("needs", name), step=facts.id, expected=f"{{{missing[0]}: STEP, …}}")
+            self.problems.add(
+                what, facts.step.place("needs", name), step=facts.id, expected=f"{{{missing[0]}: STEP, …}}"
+            )
 
     def _unbound(self, facts: Facts, name: str, port: Port) -> None:
         step = facts.step
@@ -140,10 +149,13 @@ class Binder:
         what = f"input {name!r} ({port.artifact}) of {step.uses} is not bound"
         if step.needs is None and not others:
             before = next((other for other in self.order if other.step.index == step.index - 1), None)
-            reason = f"the step before, {before.id!r}, makes {before.artifact(None)}" if before else "no step stands before"
+            reason = (
+                f"the step before, {before.id!r}, makes {before.artifact(None)}" if before else "no step stands before"
+            )
             what = f"{what}: {reason}"
         expected = f"one of {', '.join(offers)}" if offers else f"a step before that makes {port.artifact}"
-        hint = f"needs: {{{name}: {offers[-1]}}}" if offers else None
+        plain = [offer for offer in offers if "." not in offer]
+        hint = f"needs: {{{name}: {(plain or offers)[-1]}}}" if offers else None
         mark = step.place("needs") if step.needs is not None else step.mark
         self.problems.add(what, mark, step=step.id, expected=expected, hint=hint)
 

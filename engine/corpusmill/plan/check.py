@@ -11,7 +11,7 @@ from corpusmill.plan.bindings import Binder
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
 from corpusmill.plan.columns import Flow
 from corpusmill.plan.facts import Facts
-from corpusmill.plan.inputs import absolute, check_inputs, is_remote
+from corpusmill.plan.inputs import absolute, check_inputs, is_remote, nearest_file
 from corpusmill.plan.options import check_options, find_value
 from corpusmill.plan.order import ancestors, ordered
 from corpusmill.plan.search import check_search
@@ -69,7 +69,7 @@ def _plugins(spec: Spec, problems: Problems, blocked: Iterable[str]) -> tuple[Re
             try:
                 local[name] = LocalPlugin.read(name.text, spec.base)
             except CorpusmillError as error:
-                problems.add(error.what, name.mark, expected=error.expected, near=_near_file(name.text, spec))
+                problems.add(error.what, name.mark, expected=error.expected, near=nearest_file(name.text, spec.base))
     registry = load_registry(tuple(local.values()), blocked=blocked)
     causes = {broken.origin.local or broken.origin.distribution: broken.cause for broken in registry.broken}
     installed = {origin.distribution for origin in registry.origins if origin.distribution}
@@ -84,12 +84,6 @@ def _plugins(spec: Spec, problems: Problems, blocked: Iterable[str]) -> tuple[Re
             what = f"plugin {name.text!r} is not installed"
             problems.add(what, name.mark, expected=expected, near=near, hint=hint)
     return registry, tuple(local.values())
-
-
-def _near_file(text: str, spec: Spec) -> str | None:
-    folder = spec.base / os.path.dirname(text)
-    near = nearest(os.path.basename(text), sorted(os.listdir(folder))) if folder.is_dir() else None
-    return os.path.join(os.path.dirname(text), near) if near else None
 
 
 def _operator(step: Step, spec: Spec, registry: Registry, problems: Problems) -> Facts:
@@ -120,7 +114,7 @@ def _instance(facts: Facts, spec: Spec, problems: Problems) -> Any:
         instance.reads(), instance.adds(), instance.drops(), instance.files()
     except CorpusmillError as error:
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, hint=error.hint)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
         owner = facts.registered.owner if facts.registered else "?"
         words = f"{type(error).__name__}: {error}"
         problems.add(f"operator {step.uses!r} of {owner} failed while it was set up: {words}", step.mark, step=step.id)
@@ -152,7 +146,7 @@ def _check_writers(order: Sequence[Facts], spec: Spec, problems: Problems) -> No
         if not isinstance(facts.instance, Writer):
             continue
         path = facts.instance.path()
-        key = path.rstrip("/") if is_remote(path) else os.path.abspath(absolute(path, spec.base))
+        key = path.rstrip("/") if is_remote(path) else os.path.normpath(absolute(path, spec.base))
         other = first.setdefault(key, facts)
         if other is facts:
             continue
@@ -164,7 +158,9 @@ def _check_writers(order: Sequence[Facts], spec: Spec, problems: Problems) -> No
 
 def _checked(facts: Facts) -> CheckedStep:
     step = facts.step
-    assert facts.operator is not None and facts.registered is not None and facts.options is not None
+    assert facts.operator is not None
+    assert facts.registered is not None
+    assert facts.options is not None
     return CheckedStep(
         id=step.id,
         uses=step.uses,

@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,19 +21,16 @@ from corpusmill.spec.problems import Problems
 
 _SAMPLE = 8
 _MAGIC = "*?["
+_LISTED = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class SampleFile:
     """A local input file, opened only so that a reader can infer its columns."""
 
     name: str
     path: Path
-
-    @property
-    def size(self) -> int:
-        """Stored bytes."""
-        return self.path.stat().st_size
+    size: int
 
     def open(self) -> IO[bytes]:
         """Open for random access."""
@@ -57,9 +55,9 @@ def is_remote(path: str) -> bool:
     return "://" in path and not path.startswith("file://")
 
 
-def absolute(path: str, base: Path) -> str:
+def absolute(path: str, base: Path) -> Path:
     """The place a path of the spec means."""
-    return os.path.join(base, os.path.expanduser(path.removeprefix("file://")))
+    return base / Path(path.removeprefix("file://")).expanduser()
 
 
 def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
@@ -73,7 +71,8 @@ def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
             is_glob = any(letter in pattern for letter in _MAGIC)
             what = f"no file matches {pattern!r}" if is_glob else f"input file {pattern!r} does not exist"
             expected = "at least one file; relative paths start from the spec's folder"
-            problems.add(what, mark, step=facts.id, expected=expected, near=_near(pattern, base))
+            near = nearest_file(pattern, base)
+            problems.add(what, mark, step=facts.id, expected=expected, near=near, hint=_list(pattern, base))
         found += matches
     return found
 
@@ -81,11 +80,11 @@ def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
 def matching(pattern: str, base: Path) -> list[Path]:
     """Files that a path, a folder (all files below it) or a glob means, sorted."""
     full = absolute(pattern, base)
-    if os.path.isdir(full):
-        full = os.path.join(glob.escape(full), "**", "*")
-    elif os.path.exists(full):
-        return [Path(full)]
-    return sorted(Path(name) for name in glob.glob(full, recursive=True) if os.path.isfile(name))
+    if full.is_dir():
+        return sorted(path for path in full.rglob("*") if path.is_file())
+    if full.exists():
+        return [full]
+    return sorted(path for name in glob.glob(str(full), recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207 - absolute patterns
 
 
 def _patterns(paths: str | list[str]) -> Iterator[tuple[Place, str]]:
@@ -102,7 +101,7 @@ def _reader_columns(facts: Facts, reader: Reader, found: list[Path], base: Path)
     seen = False
     sample = [path for path in found if path.is_file()][:_SAMPLE]
     if infers and sample:
-        files: list[InputFile] = [SampleFile(os.path.relpath(path, base), path) for path in sample]
+        files: list[InputFile] = [SampleFile(os.path.relpath(path, base), path, path.stat().st_size) for path in sample]
         try:
             reader.prepare(files)
             seen = True
@@ -115,22 +114,32 @@ def _reader_columns(facts: Facts, reader: Reader, found: list[Path], base: Path)
 
 
 def _check_file(facts: Facts, value: str, base: Path, problems: Problems) -> None:
-    if is_remote(value) or os.path.exists(absolute(value, base)):
+    if is_remote(value) or absolute(value, base).exists():
         return
     place = find_value(facts.step.options, value)
     mark = facts.step.place("with", *place) if place is not None else facts.step.mark
     expected = "an existing file or folder; relative paths start from the spec's folder"
-    problems.add(f"{value!r} does not exist", mark, step=facts.id, expected=expected, near=_near(value, base))
+    near = nearest_file(value, base)
+    problems.add(
+        f"{value!r} does not exist", mark, step=facts.id, expected=expected, near=near, hint=_list(value, base)
+    )
 
 
-def _near(pattern: str, base: Path) -> str | None:
-    """The nearest existing name: of the first part of the path that does not exist."""
-    folder, shown = Path(base), ""
-    for part in Path(pattern).parts:
+def _list(path: str, base: Path) -> str | None:
+    """The command that shows what is there; relative to the spec's folder, as the path is."""
+    folder = Path(path).parent
+    return f"ls {folder}" if (base / folder).is_dir() else None
+
+
+def nearest_file(path: str, base: Path) -> str | None:
+    """The nearest path that exists: the first part that does not is replaced by a name like it."""
+    folder, shown = base, Path()
+    for part in Path(path).parts:
         if any(letter in part for letter in _MAGIC):
             return None
         if not (folder / part).exists():
-            near = nearest(part, sorted(os.listdir(folder))[:10_000]) if folder.is_dir() else None
-            return os.path.join(shown, near) if near else None
-        folder, shown = folder / part, os.path.join(shown, part)
+            names = sorted(entry.name for entry in islice(folder.iterdir(), _LISTED)) if folder.is_dir() else []
+            near = nearest(part, names)
+            return str(shown / near) if near else None
+        folder, shown = folder / part, shown / part
     return None

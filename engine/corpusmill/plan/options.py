@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,8 +28,16 @@ def check_options(step: Step, operator: type[Operator], problems: Problems) -> O
     for detail in details:
         seen.setdefault(_place(step.options, detail), []).append(dict(detail))
     for place, same in seen.items():
+        if _is_told_below(place, same, seen):
+            continue
         _record(step, operator, place, same, problems)
     return None
+
+
+def _is_told_below(place: Place, same: list[dict[str, Any]], seen: Iterable[Place]) -> bool:
+    """True for "is not an integer" of a list whose wrong item has its own message: unions report both."""
+    types_only = all(detail["type"].endswith("_type") for detail in same)
+    return types_only and any(len(other) > len(place) and other[: len(place)] == place for other in seen)
 
 
 def find_value(options: Any, value: object) -> Place | None:
@@ -79,7 +88,9 @@ def _record(step: Step, operator: type[Operator], place: Place, same: list[dict[
         problems.add(what, mark, step=step.id, expected=expected, near=near, hint=hint)
     elif kinds == {"missing"}:
         expected = _expected(operator, place, same)
-        problems.add(f"option {name!r} is missing", step.place("with", *place), step=step.id, expected=expected, hint=hint)
+        problems.add(
+            f"option {name!r} is missing", step.place("with", *place), step=step.id, expected=expected, hint=hint
+        )
     elif not place:
         for detail in same:
             problems.add(f"options: {_words(detail)}", step.place("with"), step=step.id, hint=hint)
@@ -90,7 +101,7 @@ def _record(step: Step, operator: type[Operator], place: Place, same: list[dict[
         shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "…"
         expected = _expected(operator, place, same)
         mark = step.place("with", *place)
-        problems.add(f"option {name} is {shown}", mark, step=step.id, expected=expected, near=near)
+        problems.add(f"option {name} is {shown}", mark, step=step.id, expected=expected, near=near, hint=hint)
 
 
 def _expected(operator: type[Operator], place: Place, same: list[dict[str, Any]]) -> str:
@@ -128,4 +139,4 @@ def _words(detail: dict[str, Any]) -> str:
     words = str(detail["msg"]).removeprefix("Value error, ").removeprefix("expected ")
     words = words.removeprefix("Input should be ")
     tail = f", not {detail['input']!r}"
-    return words.removesuffix(tail)
+    return words.removesuffix(tail).partition(", unable to parse")[0]

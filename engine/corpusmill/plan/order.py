@@ -59,7 +59,9 @@ def _record_loops(waiting: list[Facts], problems: Problems) -> None:
             shown |= set(loop)
             ref = next(ref for ref in references(facts) if ref.step == loop[1])
             what = "steps wait for each other: " + " -> ".join(loop)
-            problems.add(what, ref.mark, step=facts.id, expected="no loop: a step cannot need what is made from it")
+            expected = "no loop: a step cannot need what is made from it"
+            hint = "take one of these references out of `needs`"
+            problems.add(what, ref.mark, step=facts.id, expected=expected, hint=hint)
 
 
 def _loop(start: Facts, by_id: dict[str, Facts]) -> list[str]:

@@ -20,7 +20,9 @@ def check_search(spec: Spec, by_id: Mapping[str, Facts], problems: Problems) -> 
     method = spec.search.get("method")
     if method not in METHODS:
         near = nearest(str(method), METHODS)
-        problems.add(f"search method is {method!r}", _mark(spec, "method"), expected=f"one of {', '.join(METHODS)}", near=near)
+        problems.add(
+            f"search method is {method!r}", _mark(spec, "method"), expected=f"one of {', '.join(METHODS)}", near=near
+        )
     vary = spec.search.get("vary")
     if not isinstance(vary, dict) or not vary:
         problems.add("search varies nothing", _mark(spec, "vary"), expected="vary: {STEP.OPTION: [VALUE, …]}")
@@ -39,7 +41,9 @@ def _check_path(spec: Spec, path: str, by_id: Mapping[str, Facts], problems: Pro
     operator = by_id[step_id].operator
     option = rest.partition(".")[0]
     if operator is not None and option not in operator.Options.model_fields:
-        problems.unknown(f"option of {by_id[step_id].step.uses}", option, operator.Options.model_fields, mark)
+        known = sorted(operator.Options.model_fields)
+        what = f"unknown option {option!r} of {by_id[step_id].step.uses}"
+        problems.add(what, mark, expected=f"one of {', '.join(known)}", near=nearest(option, known))
 
 
 def _check_objective(spec: Spec, by_id: Mapping[str, Facts], problems: Problems) -> None:
@@ -58,7 +62,9 @@ def _check_objective(spec: Spec, by_id: Mapping[str, Facts], problems: Problems)
     if facts.operator is not None and facts.operator.output != "metrics":
         problems.add(f"step {facts.id!r} makes {facts.operator.output}", mark, expected="a step that makes metrics")
     if any(ref.split == "test" for refs in facts.inputs.values() for ref in refs):
-        problems.add("the objective is measured on the split 'test'", mark, expected="validation data: test is for the end")
+        problems.add(
+            "the objective is measured on the split 'test'", mark, expected="validation data: test is for the end"
+        )
 
 
 def _mark(spec: Spec, *path: str) -> Mark:

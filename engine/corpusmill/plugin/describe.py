@@ -79,7 +79,9 @@ def type_words(annotation: Any) -> str:
         return f"list of {type_words(inner[0])}" if inner else "list"
     if origin is dict:
         return f"mapping of text to {type_words(inner[1])}"
-    return "mapping" if annotation is dict or _is_model(annotation) else getattr(annotation, "__name__", str(annotation))
+    return (
+        "mapping" if annotation is dict or _is_model(annotation) else getattr(annotation, "__name__", str(annotation))
+    )
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:

@@ -67,9 +67,7 @@ def load_registry(local: Sequence[LocalPlugin] = (), *, blocked: Iterable[str] =
     return registry
 
 
-def _load(
-    local: Sequence[LocalPlugin], blocked: Iterable[str]
-) -> tuple[pluggy.PluginManager, Registry, list[Found]]:
+def _load(local: Sequence[LocalPlugin], blocked: Iterable[str]) -> tuple[pluggy.PluginManager, Registry, list[Found]]:
     manager, registry = pluggy.PluginManager(hookspecs.PROJECT), Registry()
     manager.add_hookspecs(hookspecs)
     found = find(blocked) + [Found(_local_origin(plugin), plugin) for plugin in local]
@@ -89,7 +87,7 @@ def _register_plugin(manager: pluggy.PluginManager, found: Found) -> str | None:
         return None  # the same file named twice
     try:
         plugin = found.load()
-    except Exception as error:  # a stranger's module may raise anything; it must not take the others down
+    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it must not take the others down
         return f"its import raised {_said(error)}"
     try:
         manager.register(plugin, name=name)
@@ -108,7 +106,7 @@ def _register_operators(manager: pluggy.PluginManager, registry: Registry, origi
     operators, conflicts = dict(registry.operators), dict(registry.conflicts)
     try:
         manager.subset_hook_caller("corpusmill_register", remove_plugins=others)(registry=registry)
-    except Exception as error:  # as above: only this plugin is out
+    except Exception as error:  # noqa: BLE001 - as above: only this plugin is out
         registry.operators, registry.conflicts = operators, conflicts
         registry.origins.remove(origin)
         registry.broken.append(Broken(origin, f"corpusmill_register raised {_said(error)}"))

@@ -46,7 +46,8 @@ class LocalPlugin:
         if self.module in sys.modules:
             return sys.modules[self.module]
         spec = importlib.util.spec_from_loader(self.module, _BytesLoader(self), origin=self.name)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[self.module] = module
         try:

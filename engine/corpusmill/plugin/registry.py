@@ -81,7 +81,9 @@ class Registry:
         """Register `prefix.name`. Raises PluginError when one plugin registers a name twice."""
         uses = f"{prefix}.{name}"
         if prefix not in KINDS:
-            raise PluginError(f"unknown kind {prefix!r} for {uses!r}", where=self.origin.name, expected=", ".join(KINDS))
+            raise PluginError(
+                f"unknown kind {prefix!r} for {uses!r}", where=self.origin.name, expected=", ".join(KINDS)
+            )
         place = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
         taken = self.operators.get(uses)
         if taken is not None and taken.origin == self.origin:

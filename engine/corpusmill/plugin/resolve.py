@@ -73,7 +73,7 @@ def module_name(registered: Registered) -> str:
 
 
 def _import(registered: Registered) -> Any:
-    module, _, name = registered.target.partition(":")
+    name = registered.target.partition(":")[2]
     try:
         value: Any = import_module(module_name(registered))
     except Exception as error:
@@ -82,15 +82,20 @@ def _import(registered: Registered) -> Any:
         value = getattr(value, part, None)
     if not isinstance(value, type):
         raise PluginError(
-            f"operator {registered.uses!r} of {registered.owner} has no class {name!r} in {module or 'its file'!r}",
+            f"operator {registered.uses!r} of {registered.owner} has no class {registered.target!r}",
             expected="a target `module:Class` in corpusmill_register",
-            hint=f"report it to {registered.owner}, or correct the target",
+            hint=f"correct the target in {registered.owner}",
         )
     return value
 
 
 def _import_error(registered: Registered, error: Exception) -> PluginError:
-    if isinstance(error, ModuleNotFoundError) and registered.extra and not registered.target.startswith(error.name or "?"):
+    if (
+        isinstance(error, ModuleNotFoundError)
+        and registered.extra
+        and registered.origin.distribution
+        and not registered.target.startswith(error.name or "?")
+    ):
         return _extra_error(registered, [error.name or "?"])
     return PluginError(
         f"operator {registered.uses!r} of {registered.owner} fails to import: {type(error).__name__}: {error}",
@@ -142,4 +147,3 @@ def _is_installed(name: str) -> bool:
 def _stem(registered: Registered) -> str:
     name = registered.origin.name.replace("\\", "/").rsplit("/", 1)[-1]
     return name.removesuffix(".py")
-

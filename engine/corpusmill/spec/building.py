@@ -8,7 +8,8 @@ from typing import Any
 from corpusmill.spec.fields import Fields
 from corpusmill.spec.model import Limits, PluginName, RunSettings, Spec, Step
 from corpusmill.spec.nodes import ListNode, MapNode, Node, marks_below, plain
-from corpusmill.spec.problems import Problems
+from corpusmill.spec.problems import Mark, Problems
+from corpusmill.spec.problems import Path as Place
 from corpusmill.spec.references import ID, read_needs
 from corpusmill.spec.scalars import type_name
 
@@ -41,17 +42,27 @@ def build(root: MapNode, params: dict[str, Any], spec: Spec, problems: Problems)
         run=_run(fields),
         steps=_steps(fields, limits, problems),
         search=plain(search) if search is not None else None,
-        search_marks=marks_below(search, 1)[0] if search is not None else {},
+        search_marks=_search_marks(search),
         redacted=problems.redacted,
         lines=tuple(problems.lines),
         sources=problems.sources,
     )
 
 
+def _search_marks(search: MapNode | None) -> dict[Place, Mark]:
+    """Places of values; what is varied is named by keys, so there the key's place."""
+    if search is None:
+        return {}
+    values, keys = marks_below(search, 1)
+    return values | {place: mark for place, mark in keys.items() if place[0] == "vary" and len(place) == 2}
+
+
 def _check_version(fields: Fields, problems: Problems) -> None:
     if not fields.given("corpusmill"):
         hint = "put `corpusmill: 1` on the first line"
-        problems.add("key 'corpusmill' is missing", fields.node.mark, expected="the version of the spec language: 1", hint=hint)
+        problems.add(
+            "key 'corpusmill' is missing", fields.node.mark, expected="the version of the spec language: 1", hint=hint
+        )
         return
     version = fields.integer("corpusmill")
     if version is not None and version != VERSION:
@@ -166,7 +177,9 @@ def _uses(node: MapNode, problems: Problems) -> str:
     uses = node.items["uses"]
     if not isinstance(uses.value, str) or uses.value.count(".") != 1:
         expected = "KIND.NAME, for example read.jsonl"
-        problems.add(f"uses is {plain(uses)!r}", uses.mark, expected=expected, hint="corpusmill plugins lists all operators")
+        problems.add(
+            f"uses is {plain(uses)!r}", uses.mark, expected=expected, hint="corpusmill plugins lists all operators"
+        )
         return ""
     return uses.value
 
@@ -183,8 +196,11 @@ def _id(node: MapNode, uses: str, index: int, problems: Problems) -> str:
 
 
 def _check_duplicates(steps: list[Step], problems: Problems) -> None:
+    by_id: dict[str, list[Step]] = {}
     for step in steps:
-        same = [other for other in steps if other.id == step.id and other is not step]
+        by_id.setdefault(step.id, []).append(step)
+    for step in steps:
+        same = [other for other in by_id[step.id] if other is not step]
         if not same:
             continue
         mark = step.place("id") if ("id",) in step.marks else step.mark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from corpusmill.spec.nodes import ListNode, MapNode, Node
 from corpusmill.spec.problems import Mark, Problems
@@ -51,7 +51,8 @@ def _syntax(error: yaml.YAMLError, problems: Problems, origin: str) -> None:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     words = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     context, start = getattr(error, "context", None), getattr(error, "context_mark", None)
-    expected = f"{context} that starts on line {start.line + 1} to be completed" if context and start else None
+    around = str(context).removeprefix("while parsing ").removeprefix("while scanning ")
+    expected = f"{around} that starts on line {start.line + 1} to be completed" if context and start else None
     if isinstance(words, str) and "cannot start any token" in words:
         expected = "quotes around text that starts with @, `, % or a tab"
     place = Mark(mark.line + 1, mark.column + 1, origin=origin) if mark else Mark(origin=origin)
@@ -100,17 +101,22 @@ class _Composer:
     def _scalar(self, event: yaml.NodeEvent) -> object:
         if not isinstance(event, yaml.ScalarEvent):
             return None  # an alias, which was refused
-        return plain_value(event.value) if event.style is None else event.value
+        return plain_value(event.value) if not event.style else event.value
 
     def _refuse_extras(self, event: yaml.NodeEvent) -> None:
         mark = self._mark(event, self._path())
         if isinstance(event, yaml.AliasEvent):
-            self.problems.add(f"alias '*{event.anchor}'", mark, expected="no aliases: write the value out, or use params")
+            expected = "no aliases: write the value out, or use params"
+            self.problems.add(f"alias '*{event.anchor}'", mark, expected=expected)
+            self.problems.silence(mark)
         elif event.anchor is not None:
-            self.problems.add(f"anchor '&{event.anchor}'", mark, expected="no anchors: write the value out, or use params")
+            self.problems.add(
+                f"anchor '&{event.anchor}'", mark, expected="no anchors: write the value out, or use params"
+            )
         if getattr(event, "tag", None) is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.problems.add(f"tag {tag!r}", mark, expected="no tags: plain values only")
+            self.problems.add(f"tag {tag!r}", mark, expected="no tags: plain values only", hint="remove the tag")
+            self.problems.silence(mark)
 
     def _key_is_due(self) -> bool:
         return bool(self.open) and isinstance(self.open[-1], MapNode) and self.pending[-1] is None
@@ -125,7 +131,9 @@ class _Composer:
         if event.value in mapping.items:
             first = mapping.keys[event.value]
             self.problems.add(f"key {event.value!r} stands twice", first, expected="each key once")
-            self.problems.add(f"key {event.value!r} stands twice", mark, expected=f"each key once; first on line {first.line}")
+            self.problems.add(
+                f"key {event.value!r} stands twice", mark, expected=f"each key once; first on line {first.line}"
+            )
         self.pending[-1] = (event.value, mark)
 
     def _push(self, node: ListNode | MapNode) -> None:

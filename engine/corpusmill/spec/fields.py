@@ -31,7 +31,7 @@ class Fields:
 
     def text(self, name: str, choices: Iterable[str] = ()) -> str | None:
         """A text; one of `choices` where given."""
-        value = self._scalar(name, str, "text")
+        value: str | None = self._scalar(name, str, "text")
         allowed = list(choices)
         if value is None or not allowed or value in allowed:
             return value
@@ -40,7 +40,7 @@ class Fields:
 
     def integer(self, name: str, least: int = 0) -> int | None:
         """An integer of at least `least`."""
-        value = self._scalar(name, int, "a whole number")
+        value: int | None = self._scalar(name, int, "a whole number")
         if value is not None and value < least:
             self._wrong(name, f"{name} is {value}", f"at least {least}")
             return None
@@ -51,7 +51,7 @@ class Fields:
         node = self.node.items.get(name)
         if node is not None and type(node.value) is int:
             node.value = float(node.value)
-        value = self._scalar(name, float, "a number")
+        value: float | None = self._scalar(name, float, "a number")
         if value is not None and not (least <= value and (most is None or value <= most)):
             expected = f"between {least:g} and {most:g}" if most is not None else f"at least {least:g}"
             self._wrong(name, f"{name} is {value:g}", expected)
@@ -60,15 +60,18 @@ class Fields:
 
     def boolean(self, name: str) -> bool | None:
         """true or false."""
-        return self._scalar(name, bool, "true or false")
+        value: bool | None = self._scalar(name, bool, "true or false")
+        return value
 
     def size(self, name: str) -> int | None:
         """Bytes, as a number or with a unit."""
-        return self._quantity(name, parse_size)
+        value: int | None = self._quantity(name, parse_size)
+        return value
 
     def duration(self, name: str) -> float | None:
         """Seconds, as a number or with a unit."""
-        return self._quantity(name, parse_duration)
+        value: float | None = self._quantity(name, parse_duration)
+        return value
 
     def mapping(self, name: str) -> MapNode | None:
         """A mapping; nothing counts as an empty one."""
@@ -95,7 +98,9 @@ class Fields:
         if node is None:
             return None
         if isinstance(node, (ListNode, MapNode)) or type(node.value) is not kind:
-            shown = _shape(node) if isinstance(node, (ListNode, MapNode)) else f"{type_name(node.value)}: {node.value!r}"
+            shown = (
+                _shape(node) if isinstance(node, (ListNode, MapNode)) else f"{type_name(node.value)}: {node.value!r}"
+            )
             self._wrong(name, f"{name} is {'nothing' if _is_null(node) else shown}", expected)
             return None
         return node.value

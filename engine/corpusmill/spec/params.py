@@ -43,7 +43,9 @@ def _value(name: str, node: Node, given: Mapping[str, Any], mark: Mark, base: Pa
     for key in sorted(node.items.keys() - set(_KEYS)):
         problems.unknown("key", key, _KEYS, node.key(key))
     kind = _kind(node, problems)
-    value = _given(name, kind, given[name], base, problems) if name in given else _default(name, kind, node, mark, problems)
+    value = (
+        _given(name, kind, given[name], base, problems) if name in given else _default(name, kind, node, mark, problems)
+    )
     _check_choice(name, value, node, given, problems)
     return value
 
@@ -59,6 +61,7 @@ def _kind(node: MapNode, problems: Problems) -> str:
             expected=f"one of {', '.join(TYPES)}",
             near=nearest(str(declared.value), TYPES),
         )
+        problems.silence(node.mark)
         return "text"
     return str(declared.value)
 
@@ -72,7 +75,9 @@ def _default(name: str, kind: str, node: MapNode, mark: Mark, problems: Problems
     if kind == "float" and type(value) is int:
         return float(value)
     if type(value) is not _PYTHON[kind] and value is not None:
-        problems.add(f"the default of param {name!r} is {type_name(value)}: {value!r}", default.mark, expected=f"a {kind}")
+        problems.add(
+            f"the default of param {name!r} is {type_name(value)}: {value!r}", default.mark, expected=f"a {kind}"
+        )
     return value
 
 
@@ -94,9 +99,9 @@ def _given(name: str, kind: str, value: Any, base: Path, problems: Problems) -> 
 
 def _relative(value: str, base: Path) -> str:
     """A path typed on the command line starts from where the user is; the spec's start from its folder."""
-    if "://" in value or os.path.isabs(value):
+    if "://" in value or Path(value).is_absolute():
         return value
-    return os.path.relpath(os.path.abspath(value), base)
+    return os.path.relpath(Path.cwd() / value, base)
 
 
 def _check_choice(name: str, value: Any, node: MapNode, given: Mapping[str, Any], problems: Problems) -> None:

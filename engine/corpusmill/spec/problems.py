@@ -127,7 +127,7 @@ class Problems:
             step=step,
             expected=self.redact(expected),
             nearest=self.redact(near),
-            hint=self.redact(hint),
+            hint=self.redact(hint or (f"write {near}" if near else None)),
             path=mark.where,
             excerpt=excerpt,
             length=mark.length,

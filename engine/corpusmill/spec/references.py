@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from corpusmill.spec.nodes import ListNode, MapNode, Node
 from corpusmill.spec.model import Ref
+from corpusmill.spec.nodes import ListNode, MapNode, Node
 from corpusmill.spec.problems import Problems
 from corpusmill.spec.scalars import type_name
 

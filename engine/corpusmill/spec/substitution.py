@@ -47,7 +47,10 @@ class Substitution:
         if match[1] is None:
             self._malformed(match[0], node)
             return match[0]
+        before = len(self.problems.found)
         value = self._value(match[1], node)
+        if len(self.problems.found) > before:
+            return ""
         if isinstance(value, (list, dict)) or value is None:
             what = f"{match[0]} is {type_name(value)}, and stands inside a text"
             self.problems.add(what, node.mark, expected="text, a number or a bool")
