@@ -66,7 +66,7 @@ def decode_page(body: bytes, content_type: str, encoding: str, most_undecodable:
 
 def _stateful(body: bytes, label: str | None) -> bool:
     """Return whether ASCII bytes may stand for something else: escapes, or two bytes a character."""
-    if label is not None and (label.startswith(("utf-16", "utf-32")) and b"\0" in body or label == "hz"):
+    if label is not None and ((label.startswith(("utf-16", "utf-32")) and b"\0" in body) or label == "hz"):
         return True
     return label is not None and label.startswith("iso2022") and b"\x1b" in body
 

@@ -17,9 +17,10 @@ ENGLISH = re.compile(
     rf"\s*(?:(?:{CAPITALS}) {NUMBER}(?:[\s.:,;\]—–-].*)?|(?:{CAPITALS.title()}) {NUMBER}(?:[.:\]—–-].*)?"
     r"|[IVXLCDM]+\. [A-Z][^.!?:;]{0,60})\s*$"
 )
-"""`CHAPTER XII. Anything`, `BOOK THE SECOND`, `Chapter 7`, `Chapter 7: Title`, `II. The Mail`; not `Part I would not`."""
+"""`CHAPTER XII. Anything`, `BOOK THE SECOND`, `Chapter 7: Title`, `II. The Mail`; not `Part I would not`."""
 CHINESE = re.compile(
-    r"[\s　]*第\s?[〇零一二三四五六七八九十百千两廿卅0-9０-９]{1,9}\s?[章回卷节節篇部](?:[\s　:：、·][^。！？；]*|[^，。！？；、分]*)$"
+    r"[\s　]*第\s?[〇零一二三四五六七八九十百千两廿卅0-9０-９]{1,9}\s?[章回卷节節篇部]"
+    r"(?:[\s　:：、·][^。！？；]*|[^，。！？；、分]*)$"
 )
 """`第一章`, `第十二回 甄士隐梦幻识通灵`, `第3节：标题`; not a sentence that begins so."""
 LONGEST = 120

@@ -52,7 +52,7 @@ def parse(block: bytes, limit: int) -> Message:
 
 def unchunk(body: bytes) -> bytes:
     """Join the chunks; a body that does not start like a chunk was stored joined already. Raises BadMessage."""
-    pieces, at = [], 0
+    pieces, at = list[bytes](), 0
     while line := CHUNK_LINE.match(body, at):
         size = int(line[1], 16)
         at = line.end()

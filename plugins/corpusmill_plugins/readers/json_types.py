@@ -86,7 +86,7 @@ def fits(value: Any, name: TypeName) -> bool:
     match name:
         case {"list": inner}:
             return isinstance(value, list) and all(fits(one, inner) for one in value)
-        case {"struct": fields}:
+        case {"struct": dict(fields)}:
             return isinstance(value, dict) and all(fits(value.get(field), inner) for field, inner in fields.items())
         case "int":
             return type(value) is int and -(2**63) <= value < 2**63

@@ -9,8 +9,8 @@ import orjson
 from pydantic import model_validator
 
 from corpusmill import CorruptFile, InputFile, Reader, ReadLimits, Reject, Slice, option
-from corpusmill_plugins.readers.json_types import NAMES, TypeName, arrow_type, infer
 from corpusmill_plugins.readers.columns import ColumnMap, column_map
+from corpusmill_plugins.readers.json_types import NAMES, TypeName, arrow_type, infer
 from corpusmill_plugins.readers.lines import line_blocks, line_ranges
 from corpusmill_plugins.readers.parsing import Parser
 from corpusmill_plugins.readers.streams import compression, open_plain

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from corpusmill import CorruptFile, InputError, InputFile, Reader, ReadLimits, Reject, Slice, option
-from corpusmill_plugins.readers.columns import ColumnMap, column_map
+from corpusmill_plugins.readers.columns import column_map
 from corpusmill_plugins.readers.rows import checked_batch
 from corpusmill_plugins.readers.schemas import Schemas, decode_schema, encode_schema
 from corpusmill_plugins.readers.streams import EXPANSION_GRACE, Watched

@@ -8,8 +8,8 @@ import orjson
 
 from corpusmill import ReadLimits, Reject
 from corpusmill_plugins.readers.columns import ColumnMap
-from corpusmill_plugins.readers.lines import HEAD
 from corpusmill_plugins.readers.json_types import FITTING, TypeName, arrow_type, fits, json_kind
+from corpusmill_plugins.readers.lines import HEAD
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,9 +66,10 @@ class Parser:
         # Walking is dear: only rows with nested values, and an opening bracket for each level, are worth it.
         deepest = self._limits.max_depth
         for line, row in zip(lines, rows, strict=True):
-            if not NESTED.isdisjoint(map(type, row.values())) and line.count(b"[") + line.count(b"{") > deepest:
-                if _depth(row) > deepest:
-                    return None
+            if NESTED.isdisjoint(map(type, row.values())) or line.count(b"[") + line.count(b"{") <= deepest:
+                continue
+            if _depth(row) > deepest:
+                return None
         return rows
 
     def _arrays(self, rows: Rows) -> list[pa.Array] | None:

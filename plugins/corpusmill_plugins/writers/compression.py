@@ -23,8 +23,9 @@ class Compressor(Protocol):
 
 def compressor(name: str, level: int, sink: IO[bytes]) -> Compressor:
     """Return a compressor for `none`, `gzip` or `zstd`; `level` is gzip's."""
-    kinds: dict[str, Any] = {"none": Plain, "gzip": Gzip, "zstd": Zstd}
-    return Pieces(kinds[name](level, sink))
+    if name == "none":
+        return Pieces(Plain(sink))
+    return Pieces(Gzip(level, sink) if name == "gzip" else Zstd(sink))
 
 
 class Pieces:
@@ -50,8 +51,12 @@ class Pieces:
 class Plain:
     """No compression."""
 
-    def __init__(self, level: int, sink: IO[bytes]):
-        self.write: Any = sink.write
+    def __init__(self, sink: IO[bytes]):
+        self._sink = sink
+
+    def write(self, data: bytes) -> None:
+        """Pass the next bytes on."""
+        self._sink.write(data)
 
     def finish(self) -> None:
         """Nothing is left."""
@@ -81,7 +86,7 @@ class Zstd:
     Nor can its streams be given a level: it is Arrow's, 1. Several frames would do, but many tools read the first only.
     """
 
-    def __init__(self, level: int, sink: IO[bytes]):
+    def __init__(self, sink: IO[bytes]):
         import pyarrow as pa
         import xxhash
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from corpusmill import Options, Size, Writer, option
+from corpusmill import Size, Writer, option
 from corpusmill_plugins.writers.card import readme
 from corpusmill_plugins.writers.compression import compressor
 
@@ -28,7 +28,7 @@ class Jsonl(Writer):
 
     depends = ("orjson",)
 
-    class Options(Options):
+    class Options(Writer.Options):
         """Options of write.jsonl."""
 
         path: str = option(help="folder to publish, from the spec's folder; made at once when all rows are there")

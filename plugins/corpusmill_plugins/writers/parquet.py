@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from corpusmill import Options, Size, Writer, option
+from corpusmill import Size, Writer, option
 from corpusmill_plugins.writers.card import readme
 from corpusmill_plugins.writers.row_groups import row_groups
 
@@ -27,7 +27,7 @@ class Parquet(Writer):
     suffix = ".parquet"
     depends = ("pyarrow",)
 
-    class Options(Options):
+    class Options(Writer.Options):
         """Options of write.parquet."""
 
         path: str = option(help="folder to publish, from the spec's folder; made at once when all rows are there")

@@ -75,8 +75,7 @@ def outcome_of(case: str, data: bytes, put: Any, read_all: Any) -> Any:
     extra = {"document": "line"} if kind is Text else {}
     try:
         return read_all(kind(kind.Options(paths="*", **extra)), put(name, data))
-    except CorruptFile as error:
-        assert error.name == name
+    except CorruptFile:
         return None
 
 

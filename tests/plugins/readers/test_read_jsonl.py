@@ -6,6 +6,7 @@ import gzip
 import random
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_an_unknown_type_is_an_error_of_the_spec() -> None:
 
 def test_appending_changes_only_the_last_range(put: Any) -> None:
     """Ranges lie on a constant grid: what is appended to a file moves no earlier cut."""
-    data = lines_of(["line %d" % number for number in range(1000)])
+    data = lines_of([f"line {number}" for number in range(1000)])
     before = reader(shard=1000).ranges(put("a.jsonl", data))
     after = reader(shard=1000).ranges(put("b.jsonl", data + lines_of(["more"] * 50)))
     assert len(before) > 10
@@ -159,6 +160,7 @@ def test_appending_changes_only_the_last_range(put: Any) -> None:
 
 CHILD = """
 import resource, sys
+from functools import partial
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from conftest import LocalFile, Outcome
@@ -176,8 +178,12 @@ print(rows, outcome.reasons, outcome.rejects[0][3], (peak - before) // 1024)
 def test_a_line_of_100_mb_is_rejected_without_being_held(tmp_path: Path, suffix: str) -> None:
     """A line far above the limit costs tens of MB of memory, not hundreds, and its neighbours are kept."""
     path = tmp_path / f"a.jsonl{suffix}"
-    opener = {"": lambda path: open(path, "wb"), ".gz": lambda path: gzip.open(path, "wb", 1)}.get(suffix)
-    with opener(path) if opener else zstandard.open(path, "wb") as sink:
+    opened = {
+        "": partial(open, path),
+        ".gz": partial(gzip.open, path, compresslevel=1),
+        ".zst": partial(zstandard.open, path),
+    }
+    with opened[suffix](mode="wb") as sink:
         sink.write(lines_of(["before"]) + b'{"text": "')
         for seed in range(100):
             sink.write(random.Random(seed % 7).randbytes(500_000).hex().encode())

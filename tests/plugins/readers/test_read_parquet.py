@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -38,9 +39,9 @@ def test_small_row_groups_share_a_range(put: Any) -> None:
         "a.parquet", parquet({"text": ["x" * 50] * 1000}, row_group_size=10, compression="none", use_dictionary=False)
     )
     ranges = reader(shard=5000).ranges(file)
-    assert ranges[0][0] == 0 and ranges[-1][1] == 100
+    assert (ranges[0][0], ranges[-1][1]) == (0, 100)
     assert 10 < len(ranges) < 20
-    assert all(left[1] == right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(ranges))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_file_with_another_type_is_a_damaged_file(put: Any) -> None:
     chosen = reader(columns=["n"])
     chosen.prepare(files)
     assert chosen.ranges(files[0]) == [(0, 1)]
-    with pytest.raises(CorruptFile, match="column 'n' is large_string here, int64 expected: 'b.parquet'"):
+    with pytest.raises(CorruptFile, match=r"column 'n' is large_string here, int64 expected: 'b.parquet'"):
         chosen.ranges(files[1])
 
 

@@ -15,7 +15,10 @@ from corpusmill_plugins.readers.encodings import guess
 from corpusmill_plugins.readers.headings import language
 from corpusmill_plugins.readers.text import Text
 
-CHINESE = "第一回 灵根育孕源流出\n　　诗曰：混沌未分天地乱。\n\n　　盖闻天地之数。\n第二回 悟彻菩提真妙理\n话表美猴王得了姓名。\n"
+CHINESE = (
+    "第一回 灵根育孕源流出\n　　诗曰：混沌未分天地乱。\n\n　　盖闻天地之数。\n"
+    "第二回 悟彻菩提真妙理\n话表美猴王得了姓名。\n"
+)
 
 
 def reader(**options: Any) -> Text:
@@ -24,7 +27,7 @@ def reader(**options: Any) -> Text:
 
 def test_a_file_is_one_document_with_plain_line_ends(put: Any, read_all: Any) -> None:
     """`document: file` gives the whole text; only its line ends are changed."""
-    outcome = read_all(reader(), put("a.txt", "one\r\ntwo\r\n\n".encode()))
+    outcome = read_all(reader(), put("a.txt", b"one\r\ntwo\r\n\n"))
     assert outcome.rows == [{"text": "one\ntwo\n\n", "offset": 0}]
 
 
@@ -64,7 +67,8 @@ def test_paragraphs_are_runs_of_lines(put: Any, read_all: Any) -> None:
 
 def test_chapters_start_at_headings_and_not_in_a_table_of_contents(put: Any, read_all: Any) -> None:
     """Front matter with its table of contents is one document, then one for each chapter."""
-    text = "A Book\n\nCHAPTER I. One\nCHAPTER II. Two\n\nBOOK I\n\nCHAPTER I. One\n\nIt was.\n\nCHAPTER II. Two\n\nIt is.\n"
+    text = "A Book\n\nCHAPTER I. One\nCHAPTER II. Two\n\n"
+    text += "BOOK I\n\nCHAPTER I. One\n\nIt was.\n\nCHAPTER II. Two\n\nIt is.\n"
     outcome = read_all(reader(document="chapter"), put("a.txt", text.encode()))
     assert [one.split("\n")[0] for one in outcome.texts] == ["A Book", "BOOK I", "CHAPTER II. Two"]
     assert [text[row["offset"] :].startswith(row["text"]) for row in outcome.rows] == [True] * 3
@@ -142,7 +146,8 @@ def test_a_document_above_the_limit_is_rejected_whole(put: Any, read_all: Any) -
 
 def test_the_gutenberg_frame_is_dropped_only_where_it_is(put: Any, read_all: Any) -> None:
     """Header and licence go with `gutenberg: true`; a file without them is kept whole."""
-    book = b"head\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nbody\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nend\n"
+    book = b"head\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\nbody\n"
+    book += b"*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nend\n"
     framed, plain = put("a.txt", book), put("b.txt", b"no frame\n")
     outcome = read_all(reader(gutenberg=True), framed, plain)
     assert [(row["text"], row["offset"]) for row in outcome.rows] == [("body\n", 53), ("no frame\n", 0)]
