@@ -11,7 +11,6 @@ import pytest
 
 import corpusmill
 
-
 FACE = ast.parse(Path(corpusmill.__file__).read_text(encoding="utf-8"))
 
 
