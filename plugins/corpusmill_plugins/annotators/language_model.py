@@ -52,7 +52,13 @@ def _identifier() -> Any:
 
 def load(languages: Sequence[str] | None, merge: Mapping[str, str]) -> LanguageModel:
     """Return the model that ships with py3langid, restricted to some languages, some labels merged."""
-    return LanguageModel(_identifier(), languages, merge)
+    return _loaded(None if languages is None else tuple(sorted(languages)), tuple(sorted(merge.items())))
+
+
+@cache
+def _loaded(languages: tuple[str, ...] | None, merge: tuple[tuple[str, str], ...]) -> LanguageModel:
+    # 100 MB of tables: the operators of one process share them.
+    return LanguageModel(_identifier(), languages, dict(merge))
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

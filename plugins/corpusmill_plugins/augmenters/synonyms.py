@@ -86,7 +86,7 @@ class Synonyms(Augmenter):
         """Return the replacement of one word, or None to leave it."""
         from xxhash import xxh3_128_intdigest
 
-        drawn = xxh3_128_intdigest(salt)
+        drawn = xxh3_128_intdigest(salt.encode())
         if (drawn >> 75) / 9007199254740992.0 >= self.options.rate:  # the upper 53 of 128 bits
             return None
         known = synonyms[word.lower()]
