@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ class Documents:
     rows = 400
     def batches(self, columns):
         for start in range(0, 400, 40):
-            texts = [f"row {n} says {n * n} and 你好世界{n % 7} tie{chr(97 + n % 26)}" for n in range(start, start + 40)]
+            texts = [f"row {n} says {n * n} and 你好世界{n % 7} {chr(97 + n % 26)}" for n in range(start, start + 40)]
             yield pa.record_batch({"text": pa.array(texts, pa.large_string())})
 
 work = types.SimpleNamespace(output=pathlib.Path(sys.argv[1]), progress=lambda done, total: None)
@@ -32,7 +33,7 @@ BytePairEncoding(BytePairEncoding.Options(size=500)).run(types.SimpleNamespace(d
 """
 
 
-def encoder(folder: Path):  # noqa: ANN201 - a tokenizers.Tokenizer
+def encoder(folder: Path) -> Any:
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -91,9 +92,7 @@ def test_words_of_mixed_text(shared_tokenizer: Path) -> None:
 
 def test_chinese_needs_few_tokens(shared_tokenizer: Path) -> None:
     """A frequent Chinese phrase becomes one token, though it is twelve bytes."""
-    assert (
-        encoder(shared_tokenizer).encode("你好世界").tokens == encoder(shared_tokenizer).encode("你好世界").tokens[:1]
-    )
+    assert len(encoder(shared_tokenizer).encode("你好世界").ids) == 1
 
 
 def test_special_tokens_come_first(tokenizer: SimpleNamespace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_permutation_is_a_bijection(size: int, key: int) -> None:
 def test_large_sizes_stay_inside(size: int, key: int) -> None:
     """Sizes far beyond memory work one index at a time, and different indices stay different."""
     first, last = permute(np.array([0, size - 1]), size, key)
-    assert 0 <= min(first, last)
+    assert min(first, last) >= 0
     assert max(first, last) < size
     assert first != last
 
@@ -30,7 +32,7 @@ def test_order_does_not_depend_on_batches(samples: int, start: int, cuts: list[i
     stop = start + sum(cuts)
     whole = sample_at(np.arange(start, stop), samples, 5)
     edges = np.cumsum([start, *cuts])
-    pieces = [sample_at(np.arange(low, high), samples, 5) for low, high in zip(edges, edges[1:], strict=False)]
+    pieces = [sample_at(np.arange(low, high), samples, 5) for low, high in pairwise(edges)]
     assert np.array_equal(whole, np.concatenate([np.empty(0, np.int64), *pieces]))
 
 
