@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from corpusmill.exchange.ranges import KEY_SPACE
+
 # Cells up to this size are sorted by insertion; larger ones hold a big bucket or badly mixed keys.
 _INSERTION = 24
 
@@ -144,7 +146,7 @@ def sort_keys(
     if high.size < 2:
         return high[:0], low[:0], rows[:0]
     # compiled code does not check bounds: keys of an unsorted file must not write outside the cells
-    if int(high.min()) < first or int(high.max()) > last:
+    if int(high.min()) < first or int(high.max()) > last or last >= KEY_SPACE:
         raise ValueError(f"keys {int(high.min())} to {int(high.max())} outside of {first} to {last}")
     # at least two keys, so the shift stays below 64, and n/2 < cells <= n
     shift = max(0, (last - first).bit_length() - int(high.size).bit_length() + 1)

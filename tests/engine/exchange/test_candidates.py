@@ -48,6 +48,8 @@ def test_keys_outside_the_range_are_refused(outside):
     """Keys of a file that is not sorted never reach compiled code."""
     with pytest.raises(ValueError, match="outside of 10 to 20"):
         sort_keys(np.array([15, outside], np.uint64), NONE, np.arange(2), 10, 20)
+    with pytest.raises(ValueError, match="outside of 0 to"):
+        sort_keys(np.array([15, outside], np.uint64), NONE, np.arange(2), 0, KEY_SPACE)
 
 
 def test_all_pairs_up_to_64_rows():
