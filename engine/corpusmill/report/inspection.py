@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpusmill.report.findings import scores, split_text
-from corpusmill.report.plain import count, number, table, visible
+from corpusmill.report.plain import number, table, visible
 
 _CELL = 160
 """Characters of a value shown in text; `--json` gives all of it."""
@@ -56,10 +56,8 @@ def _fact(name: str, value: Any) -> str:
     if name == "splits" and isinstance(value, Mapping):
         return split_text(value, "tokens")
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{visible(key)} {number(one) if not isinstance(one, str) else visible(one)}" for key, one in value.items()
-        )
-    return count(value) if isinstance(value, int) else visible(value)
+        return ", ".join(f"{visible(key)} {number(one)}" for key, one in value.items())
+    return number(value) if isinstance(value, int | float) else visible(value)
 
 
 def _cell(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpusmill.report.pace import is_heartbeat
 from corpusmill.report.plain import count, duration, table, visible
 from corpusmill.run.records import RunRecord
 
@@ -95,8 +96,14 @@ def _name(step: Any) -> str:
 
 def _apply(stage: dict[str, Any], event: str, data: Mapping[str, Any], going: str) -> None:
     if event == "stage_started":
-        stage.update(state=going, total=data.get("total"), cached=data.get("cached") or 0, done=data.get("cached") or 0)
-    elif event == "shards_committed":
+        stage.update(
+            kind=data.get("kind", stage["kind"]),
+            state=going,
+            total=data.get("total"),
+            cached=data.get("cached") or 0,
+            done=data.get("cached") or 0,
+        )
+    elif event == "shards_committed" and not is_heartbeat(stage["kind"], data):
         stage.update(done=data.get("done"), total=data.get("total", stage["total"]))
     elif event == "stage_finished":
         stage.update(state="done", rows=data.get("rows"), seconds=data.get("seconds"))

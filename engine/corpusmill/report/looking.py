@@ -54,7 +54,7 @@ def _output(record: RunRecord, step: str, tail: list[str], rows: int) -> Inspect
         "splits": output.get("splits"),
         "digest": output.get("digest"),
         "path": output.get("path"),
-        **{key: value for key, value in (output.get("summary") or {}).items() if not isinstance(value, list)},
+        **_flat(output.get("summary") or {} if output.get("kind") != "metrics" else {}),
     }
     if output.get("kind") == "documents":
         found = _stored(record.store, str(output["digest"]), split, rows)

@@ -39,8 +39,11 @@ class StagePace:
 
     def committed(self, stage: Mapping[str, Any], elapsed: float) -> None:
         """Take what `shards_committed` says; `elapsed`: seconds since the stage started, for events without."""
+        if is_heartbeat(self.kind, stage):
+            self.seconds = elapsed
+            return
         self.done, self.total = int(stage.get("done", self.done)), int(stage.get("total") or self.total)
-        self.shards = self.kind == "pass" or "rows" in stage
+        self.shards = self.kind == "pass" or "running" in stage
         self.rows, self.bytes = int(stage.get("rows") or 0), int(stage.get("bytes") or 0)
         self.seconds = float(stage.get("seconds") or elapsed)
         self.running = int(stage.get("running") or 0)
@@ -85,6 +88,11 @@ class StagePace:
     def left(self) -> str:
         """'4 s left', or empty while unknown."""
         return f"{duration(self.remaining)} left" if self.remaining else ""
+
+
+def is_heartbeat(kind: str, stage: Mapping[str, Any]) -> bool:
+    """Whether an event only says that a global operator still works: one unit, whose own progress says more."""
+    return kind != "pass" and "running" in stage and int(stage.get("total") or 0) <= 1
 
 
 def outcome(stage: Mapping[str, Any]) -> str:

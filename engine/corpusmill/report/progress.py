@@ -98,7 +98,7 @@ class PlainProgress:
             return
         pace.metrics.update(values)
         if not pace.total:
-            pace.done, pace.shards = step, False
+            pace.seconds = self._monotonic() - self._starts[pace.id]
             self._tell(pace)
 
     @hookimpl
@@ -122,7 +122,7 @@ class PlainProgress:
         if pace.total and pace.done >= pace.total:
             return  # the stage's own last line follows
         self._told[pace.id] = (now, pace.fraction)
-        how_far = f"{pace.progress} ({pace.fraction:.0%})" if pace.total else f"step {pace.done}"
+        how_far = f"{pace.progress} ({pace.fraction:.0%})" if pace.total else f"at work for {duration(pace.seconds)}"
         self._stage(pace, ", ".join(part for part in (how_far, pace.speed, pace.measured, pace.left) if part))
 
     def _stage(self, pace: StagePace, text: str) -> None:

@@ -45,6 +45,7 @@ class Journal:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._places: dict[str, tuple[Any, Any]] = {}
 
     def open(self, folder: Path | str) -> None:
         """Open the journal of a run's folder for appending; a torn last line is cut off first."""
@@ -87,8 +88,11 @@ class Journal:
 
     @hookimpl
     def corpusmill_shards_committed(self, stage: dict[str, Any]) -> None:
-        """Append the event."""
-        self.write("shards_committed", stage)
+        """Append the event unless the stage is where it was: heartbeats of a long training would fill the disk."""
+        place = (stage.get("done"), stage.get("total"))
+        if self._places.get(stage["id"]) != place:
+            self._places[stage["id"]] = place
+            self.write("shards_committed", stage)
 
     @hookimpl
     def corpusmill_metrics(self, stage: dict[str, Any], step: int, values: dict[str, float]) -> None:

@@ -15,6 +15,7 @@ from corpusmill.errors import StoreError, UsageError, nearest
 from corpusmill.run.journal import FILE_NAME, Event, process_start, read_journal
 
 RUNS = "runs"
+_BY_STEP = ("outputs", "counts")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class RunRecord:
 
     @cached_property
     def outputs(self) -> Mapping[str, Any]:
-        """What `outputs.json` says; empty while the run is going on or when it was killed."""
-        return _read_json(self.folder / "outputs.json")
+        """What `outputs.json` says, steps in the plan's order; empty while the run goes on or when it was killed."""
+        read = _read_json(self.folder / "outputs.json")
+        return {name: self._in_order(value) if name in _BY_STEP else value for name, value in read.items()}
 
     @cached_property
     def plan(self) -> Mapping[str, Any]:
@@ -75,6 +77,13 @@ class RunRecord:
         if self.outputs.get("executor"):
             return str(self.outputs["executor"])
         return str(next((one.data.get("executor", "") for one in self.events if one.event == "run_started"), ""))
+
+    def _in_order(self, by_step: Mapping[str, Any]) -> dict[str, Any]:
+        """Sort a mapping by step: JSON in its canonical form has lost the order of the run."""
+        steps = [str(step["id"]) for stage in self.plan.get("stages", []) for step in stage.get("steps", [])]
+        places = {step: place for place, step in enumerate(steps)}
+        names = sorted(by_step, key=lambda name: places.get(name.partition(".")[0], len(places)))
+        return {name: by_step[name] for name in names}
 
     def output(self, step: str) -> Mapping[str, Any]:
         """Return what a step left; raises UsageError with the nearest step."""

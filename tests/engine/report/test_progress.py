@@ -26,7 +26,7 @@ GOLDEN = """\
 03:44:52  [1/6] pages 4/10 shards (40%), 500 documents/s, 4.0 MB/s, 1 min 9 s left
 03:45:09  [1/6] pages done: 5,000 rows, 110 removed, 10 quarantined, 40 s
 03:45:09  [6/6] model started
-03:45:29  [6/6] model step 100, loss 4.21
+03:45:29  [6/6] model at work for 20 s, loss 4.21
 03:45:49  [6/6] model 200/300 (67%), loss 3.8, 20 s left
 03:45:59  [6/6] model done: 50 s
 03:45:59  run quickstart done after 2 min 14 s
@@ -175,3 +175,16 @@ def test_a_resumed_training_is_not_judged_by_its_past() -> None:
     assert pace.remaining is None
     pace.committed({"done": 210, "total": 300}, 11.0)
     assert pace.remaining == 90.0
+
+
+def test_heartbeats_do_not_hide_progress(stages: list[dict[str, Any]]) -> None:
+    """A training told as one unit and, apart, as steps shows its steps; the unit only says that it lives."""
+    stream, clock = io.StringIO(), Clock()
+    plain = PlainProgress(stream, now=clock.now, monotonic=clock)
+    beat = {"id": "model", "done": 0, "total": 1, "rows": 0, "bytes": 0, "seconds": 1.0, "running": 1}
+    plain.corpusmill_stage_started({**stages[5], "total": 0, "cached": 0})
+    for done in (None, 10, None):
+        clock.seconds += 10
+        plain.corpusmill_shards_committed(beat if done is None else {"id": "model", "done": done, "total": 30})
+    said = [line.partition("model ")[2] for line in stream.getvalue().splitlines()]
+    assert said == ["started", "at work for 10 s", "10/30 (33%)", "10/30 (33%)"]

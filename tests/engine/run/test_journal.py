@@ -110,3 +110,13 @@ def test_journal_is_an_observer_of_all_hooks(tmp_path: Path) -> None:
     assert {event.time for event in events} == {"2026-11-22T03:44:29.000Z"}
     assert dict(events[3].data) == {"id": "pages", "step": 3, "values": {"loss": 1.5}}
     assert dict(events[5].data) == {"status": "done"}
+
+
+def test_heartbeats_do_not_fill_the_disk(tmp_path: Path) -> None:
+    """A report that says nothing new is not written; each step forward is."""
+    journal = Journal()
+    journal.open(tmp_path)
+    for done in (0, 0, 1, 1, 1, 2):
+        journal.corpusmill_shards_committed({"id": "model", "done": done, "total": 9, "seconds": done + 0.5})
+    journal.close()
+    assert [event.data["done"] for event in read_journal(tmp_path / FILE_NAME)] == [0, 1, 2]

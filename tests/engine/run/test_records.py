@@ -108,3 +108,14 @@ def test_a_run_on_an_object_store_knows_its_store(tmp_path: Path) -> None:
     start(remote, pid=os.getpid(), store="s3://bucket/store")
     assert latest_run(tmp_path, "quick", "T1").store == str(tmp_path)
     assert latest_run(tmp_path, "quick", "T2").store == "s3://bucket/store"
+
+
+def test_outputs_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    """Files hold sorted keys; readers see steps in the order they ran, further outputs beside their step's own."""
+    made = {"a-last": {}, "m-first": {}, "m-first.removed": {}}
+    folder = make_run(tmp_path, "quick", "T1", {"outputs": made, "counts": {"a-last": {}, "m-first": {}}})
+    stages = [{"id": "m-first", "steps": [{"id": "m-first"}]}, {"id": "a-last", "steps": [{"id": "a-last"}]}]
+    (folder / "plan.json").write_text(json.dumps({"stages": stages}))
+    record = latest_run(tmp_path, "quick")
+    assert list(record.outputs["outputs"]) == ["m-first", "m-first.removed", "a-last"]
+    assert list(record.outputs["counts"]) == ["m-first", "a-last"]
