@@ -119,10 +119,8 @@ def _check_file(facts: Facts, value: str, base: Path, problems: Problems) -> Non
     place = find_value(facts.step.options, value)
     mark = facts.step.place("with", *place) if place is not None else facts.step.mark
     expected = "an existing file or folder; relative paths start from the spec's folder"
-    near = nearest_file(value, base)
-    problems.add(
-        f"{value!r} does not exist", mark, step=facts.id, expected=expected, near=near, hint=_list(value, base)
-    )
+    near, hint = nearest_file(value, base), _list(value, base)
+    problems.add(f"{value!r} does not exist", mark, step=facts.id, expected=expected, near=near, hint=hint)
 
 
 def _list(path: str, base: Path) -> str | None:

@@ -70,7 +70,8 @@ def load_registry(local: Sequence[LocalPlugin] = (), *, blocked: Iterable[str] =
 def _load(local: Sequence[LocalPlugin], blocked: Iterable[str]) -> tuple[pluggy.PluginManager, Registry, list[Found]]:
     manager, registry = pluggy.PluginManager(hookspecs.PROJECT), Registry()
     manager.add_hookspecs(hookspecs)
-    found = find(blocked) + [Found(_local_origin(plugin), plugin) for plugin in local]
+    files = {plugin.module: plugin for plugin in local}  # the same bytes under two names are one plugin
+    found = find(blocked) + [Found(_local_origin(plugin), plugin) for plugin in files.values()]
     for one in found:
         cause = _register_plugin(manager, one)
         if cause:
@@ -83,8 +84,6 @@ def _load(local: Sequence[LocalPlugin], blocked: Iterable[str]) -> tuple[pluggy.
 def _register_plugin(manager: pluggy.PluginManager, found: Found) -> str | None:
     """Import and register one plugin; return what is wrong with it, or None."""
     name = found.origin.plugin
-    if manager.has_plugin(name):
-        return None  # the same file named twice
     try:
         plugin = found.load()
     except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it must not take the others down

@@ -14,7 +14,7 @@ from corpusmill.spec.nodes import MapNode, Node, from_plain
 from corpusmill.spec.overrides import apply_profile, apply_sets, apply_settings
 from corpusmill.spec.params import read_params
 from corpusmill.spec.problems import Mark, Problem, Problems
-from corpusmill.spec.substitution import Substitution
+from corpusmill.spec.substitution import MISSING, Substitution
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -62,7 +62,8 @@ def read(
     rest = MapNode(root.mark, items={name: node for name, node in root.items.items() if name != "params"})
     Substitution(values, secrets, problems).apply(rest)
     path = "" if isinstance(source, Mapping) else os.fspath(source)
-    return build(root, values, Spec("", path=path, base=base, text=text), problems), problems
+    known = {name: value for name, value in values.items() if value is not MISSING}
+    return build(root, known, Spec("", path=path, base=base, text=text), problems), problems
 
 
 def _root(source: Source, problems: Problems) -> tuple[str, Path, MapNode | None]:

@@ -11,6 +11,7 @@ from corpusmill.errors import nearest
 from corpusmill.spec.nodes import MapNode, Node, plain
 from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.scalars import plain_value, type_name
+from corpusmill.spec.substitution import MISSING
 
 TYPES = ("text", "int", "float", "bool", "path")
 _KEYS = ("type", "default", "choices", "help")
@@ -69,7 +70,7 @@ def _kind(node: MapNode, problems: Problems) -> str:
 def _default(name: str, kind: str, node: MapNode, mark: Mark, problems: Problems) -> Any:
     if "default" not in node.items:
         problems.add(f"param {name!r} has no value", mark, expected=f"a {kind}", hint=f"--param {name}=VALUE")
-        return "" if kind in ("text", "path") else _PYTHON[kind](0)
+        return MISSING
     default = node.items["default"]
     value = default.value
     if kind == "float" and type(value) is int:
@@ -93,7 +94,7 @@ def _given(name: str, kind: str, value: Any, base: Path, problems: Problems) -> 
         return float(read)
     if type(read) is not wanted:
         problems.add(f"param {name!r} is {value!r}", Mark(origin=f"--param {name}"), expected=f"a {kind}")
-        return wanted(0)
+        return MISSING
     return read
 
 
@@ -111,7 +112,7 @@ def _check_choice(name: str, value: Any, node: MapNode, given: Mapping[str, Any]
     if not isinstance(choices, list):
         problems.add("choices must be a list", node.items["choices"].mark, expected="[VALUE, …]")
         return
-    if value in choices or (name not in given and "default" not in node.items):
+    if value is MISSING or value in choices:
         return
     mark = Mark(origin=f"--param {name}") if name in given else node.items["default"].mark
     expected = "one of " + ", ".join(map(str, choices))

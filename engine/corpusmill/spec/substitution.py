@@ -12,6 +12,9 @@ from corpusmill.spec.problems import Problems
 from corpusmill.spec.scalars import type_name
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+MISSING = object()
+"""The value of a declared param that was given none."""
+
 _NAMED = re.compile(r"(param|env):([A-Za-z_][A-Za-z0-9_-]*)")
 
 
@@ -20,6 +23,7 @@ class Substitution:
 
     def __init__(self, params: Mapping[str, Any] | None, environment: Mapping[str, str], problems: Problems) -> None:
         self.params, self.environment, self.problems = params, environment, problems
+        self.failed = False
 
     def apply(self, node: Node) -> None:
         """Substitute in every scalar below a node; keys stay as they are."""
@@ -30,9 +34,9 @@ class Substitution:
             for item in node.items:
                 self.apply(item)
         elif isinstance(node.value, str) and "${" in node.value:
-            before = len(self.problems.found)
+            self.failed = False
             node.value = self._resolve(node)
-            if len(self.problems.found) > before:
+            if self.failed:
                 self.problems.silence(node.mark)
 
     def _resolve(self, node: Node) -> Any:
@@ -47,13 +51,12 @@ class Substitution:
         if match[1] is None:
             self._malformed(match[0], node)
             return match[0]
-        before = len(self.problems.found)
         value = self._value(match[1], node)
-        if len(self.problems.found) > before:
+        if self.failed:
             return ""
         if isinstance(value, (list, dict)) or value is None:
             what = f"{match[0]} is {type_name(value)}, and stands inside a text"
-            self.problems.add(what, node.mark, expected="text, a number or a bool")
+            self._fail(what, node, expected="text, a number or a bool")
             return ""
         return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -67,7 +70,7 @@ class Substitution:
     def _environment(self, name: str, node: Node) -> str:
         if name not in self.environment:
             hint = f"export {name}=… before the run"
-            self.problems.add(f"the environment variable {name!r} is not set", node.mark, hint=hint)
+            self._fail(f"the environment variable {name!r} is not set", node, hint=hint)
             return ""
         value = self.environment[name]
         if value:
@@ -76,15 +79,22 @@ class Substitution:
 
     def _param(self, name: str, node: Node) -> Any:
         if self.params is None:
-            self.problems.add("a param cannot depend on another", node.mark, expected="a value or ${env:NAME}")
-            return None
-        if name not in self.params:
+            self._fail("a param cannot depend on another", node, expected="a value or ${env:NAME}")
+        elif name not in self.params:
             near = nearest(name, self.params)
             hint = f"declare it: params: {{{name}: VALUE}}"
-            self.problems.add(f"unknown param {name!r}", node.mark, near=near, hint=None if near else hint)
-            return None
-        return self.params[name]
+            self._fail(f"unknown param {name!r}", node, near=near, hint=None if near else hint)
+        elif self.params[name] is MISSING:
+            self.failed = True  # said where the param is declared
+        else:
+            return self.params[name]
+        return None
 
     def _malformed(self, text: str, node: Node) -> None:
-        expected = "${param:NAME} or ${env:NAME}; $${ for a literal ${"
-        self.problems.add(f"unknown substitution {text!r}", node.mark, expected=expected)
+        self._fail(
+            f"unknown substitution {text!r}", node, expected="${param:NAME} or ${env:NAME}; $${ for a literal ${"
+        )
+
+    def _fail(self, what: str, node: Node, **notes: str | None) -> None:
+        self.problems.add(what, node.mark, **notes)
+        self.failed = True

@@ -14,6 +14,8 @@ class Read(mill.Reader):
     """Reads; the columns are declared."""
 
     class Options(mill.Reader.Options):
+        """What can be chosen."""
+
         year: Literal["number", "text"] | None = mill.option(None, help="type of the column `year`")
 
     def adds(self) -> dict[str, Any]:
@@ -28,6 +30,8 @@ class Load(mill.Loader):
     outputs: ClassVar[dict[str, str]] = {"tokenizer": "tokenizer"}
 
     class Options(mill.Loader.Options):
+        """What can be chosen."""
+
         path: str = mill.option(help="folder of the model")
 
     def sources(self) -> tuple[str, ...]:
@@ -38,6 +42,8 @@ class Short(mill.Filter):
     """Drops short documents."""
 
     class Options(mill.Filter.Options):
+        """What can be chosen."""
+
         min_words: int = mill.option(50, ge=0, le=10_000, help="fewest words of a document that stays", unit="words")
         share: float = mill.option(0.5, ge=0, le=1, help="least share of letters", unit="share")
         buffer: mill.Size = mill.option(1 << 20, help="memory to use", unit="bytes")
@@ -114,6 +120,8 @@ class Fit(mill.Trainer):
     inputs: ClassVar[dict[str, Any]] = {"tokens": mill.Tokens(roles=("train", "validation?"))}
 
     class Options(mill.Trainer.Options):
+        """What can be chosen."""
+
         steps: int = mill.option(help="steps to train", ge=1, unit="steps")
 
 
@@ -127,6 +135,8 @@ class Write(mill.Writer):
     """Writes files."""
 
     class Options(mill.Writer.Options):
+        """What can be chosen."""
+
         path: str = mill.option(help="folder to write")
 
 
