@@ -78,13 +78,14 @@ def test_labels_travel_with_the_rows() -> None:
 
 def test_roles_may_be_given_apart() -> None:
     """`{train: a, validation: b}` binds references to split roles."""
+    roles = {"train": "a", "validation": "a"}
     spec = checked(
         {"id": "words", "uses": "tokenizer.toy"},
         {"id": "a", "uses": "tokens.pack", "needs": {"documents": "pages", "tokenizer": "words"}},
         {
             "id": "model",
             "uses": "train.toy",
-            "needs": {"tokens": {"train": "a", "validation": "a"}},
+            "needs": {"tokens": roles},
             "with": {"steps": 1},
         },
     )

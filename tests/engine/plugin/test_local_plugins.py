@@ -105,7 +105,7 @@ def test_syntax_errors_are_causes(tmp_path: Path) -> None:
 
 def test_missing_files_are_errors(tmp_path: Path) -> None:
     """A plugin file that cannot be read is named."""
-    with pytest.raises(PluginError, match="'none.py' cannot be read"):
+    with pytest.raises(PluginError, match=r"'none\.py' cannot be read"):
         LocalPlugin.read("none.py", tmp_path)
 
 

@@ -132,7 +132,8 @@ def test_settings_win_over_profile_and_spec(tmp_path: Path) -> None:
 
 def test_environment_values_are_redacted(tmp_path: Path) -> None:
     """A secret gets into options and into nothing that is shown."""
-    text = "corpusmill: 1\nname: a\nsteps: [{uses: a.b, with: {token: '${env:KEY}'}, column: ['${env:KEY}'], keep: '${env:KEY}'}]\n"
+    step = "{uses: a.b, with: {token: '${env:KEY}'}, column: ['${env:KEY}'], keep: '${env:KEY}'}"
+    text = f"corpusmill: 1\nname: a\nsteps: [{step}]\n"
     (tmp_path / "spec.yaml").write_text(text)
     spec, problems = load(tmp_path / "spec.yaml", environment={"KEY": "hunter2hunter2"})
     assert spec is not None
