@@ -30,7 +30,7 @@ def main(root: Path, target: Path) -> None:
     (target / "reviews" / "sentences.jsonl").write_bytes(small.reviews(root))
     english = b"".join(content for name, content in volumes.items() if not name.startswith("xu-")).decode().lower()
     chinese = "".join(modern for pairs in sources.chinese_histories(root).values() for _, modern in pairs)
-    (target / "synonyms.tsv").write_bytes(small.lexicon(root, english, chinese))
+    (target / "synonyms.tsv").write_bytes(small.lexicon(root, english, chinese[:600_000]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ SENTENCES = 4_000
 """Sentences of each label."""
 ENGLISH, CHINESE = 2_000, 1_400
 """Entries of each language in the lexicon."""
+_HAN = re.compile(r"[\u4e00-\u9fff]{2,4}")
 
 
 def reviews(root: Path) -> bytes:
@@ -51,9 +52,10 @@ def _chinese(root: Path, text: str) -> list[str]:
     for lemmas in sources.chinese_wordnet(root).values():
         for lemma in lemmas:
             synsets.setdefault(lemma, []).append(lemmas)
+    seen = Counter(text[at : at + size] for size in (2, 3, 4) for at in range(len(text) - size))
     found = []
     for word, groups in sorted(synsets.items()):
-        others = [one for one in groups[0] if one != word and re.fullmatch(r"[\u4e00-\u9fff]{2,4}", one)]
-        if len(groups) == 1 and others and re.fullmatch(r"[\u4e00-\u9fff]{2,4}", word) and word in text:
-            found.append((-text.count(word), f"{word}\t{','.join(others[:4])}"))
+        others = [one for one in groups[0] if one != word and _HAN.fullmatch(one)]
+        if len(groups) == 1 and others and _HAN.fullmatch(word) and seen[word]:
+            found.append((-seen[word], f"{word}\t{','.join(others[:4])}"))
     return sorted(line for _, line in sorted(found)[:CHINESE])

@@ -29,7 +29,7 @@ class Synonyms(Augmenter):
         """The lexicon and how much of it to use."""
 
         lexicon: str = option(
-            help="file of synonyms: lines `word<TAB>synonym,synonym…`, or .json {word: [synonym, …]}; from the spec's folder"
+            help="lines `word<TAB>synonym,synonym…`, or .json {word: [synonym, …]}; a path from the spec's folder"
         )
         rate: float = option(0.1, gt=0, le=1, help="probability that a known word is replaced", unit="share")
         copies: int = option(1, ge=1, le=100, help="most copies of one document", unit="rows")

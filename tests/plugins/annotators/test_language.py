@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.annotators.language import Language
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill import CorpusmillError
+from corpusmill_plugins.annotators.language import Language
 
 SAMPLES = {
     "en": "All human beings are born free and equal in dignity and rights.",
@@ -42,7 +42,7 @@ def reference() -> Any:
 def test_it_agrees_with_py3langid() -> None:
     """Label and score are those of py3langid on the same prefix, the score to its last declared decimal."""
     identifier = reference()
-    texts = [*SAMPLES.values(), "SHOUTING IN CAPITALS ALL THE TIME", "e\u0301te\u0301", "x", "zu viel 混合 текст"]
+    texts = [*SAMPLES.values(), "SHOUTING IN CAPITALS ALL THE TIME", "e\u0301te\u0301", "zu viel 混合 текст"]
     languages, scores = named(texts, chinese="apart")
     for text, language, score in zip(texts, languages, scores, strict=True):
         label, probability = identifier.classify(text)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.augmenters.synonyms import Synonyms
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill import Augmented, Context, InputError
+from corpusmill_plugins.augmenters.synonyms import Synonyms
 
 LINES = "# words\n\nquick\tfast,rapid\nhappy\tglad\n幽暗\t忧郁\n幽暗处\t阴影里\nsame\tsame,SAME\n"
 

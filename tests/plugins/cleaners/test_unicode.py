@@ -6,9 +6,10 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.cleaners.unicode import SUSPICIOUS, Unicode
 from hypothesis import given
 from hypothesis import strategies as st
+
+from corpusmill_plugins.cleaners.unicode import SUSPICIOUS, Unicode
 
 TORTURE = st.text(
     st.sampled_from(

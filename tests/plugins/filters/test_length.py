@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.filters.length import Length
-from corpusmill_plugins.filters.length_kernel import UNSPACED, count_words
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
+from corpusmill_plugins.filters.length import Length
+from corpusmill_plugins.filters.length_kernel import UNSPACED, count_words
 
 
 def words_by_hand(text: str | None) -> int:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.filters.where import Where
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpusmill import CorpusmillError
+from corpusmill_plugins.filters.where import Where
 
 BATCH = pa.record_batch(
     {

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from corpusmill_plugins.splitters.by_hash import ByHash
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpusmill import Context
+from corpusmill_plugins.splitters.by_hash import ByHash
 
 USUAL = {"train": 0.9, "validation": 0.05, "test": 0.05}
 
