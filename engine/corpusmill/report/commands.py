@@ -10,9 +10,7 @@ from typing import Any
 
 from corpusmill.report.findings import outputs_of
 from corpusmill.report.funnel import Funnel, build_funnel
-
-DEFAULT_STORE = "store"
-"""The store a spec without `store:` uses; commands leave `--store` out for it."""
+from corpusmill.run.records import DEFAULT_STORE
 
 
 def next_commands(

@@ -147,7 +147,7 @@ def _stage(
     seconds = end.get("seconds")
     return {
         "id": name,
-        "kind": one.get("kind", ""),
+        "kind": start.get("kind") or one.get("kind", ""),
         "steps": " › ".join(str(step["id"] if isinstance(step, Mapping) else step) for step in one.get("steps", [])),
         "state": "done" if ended else "not finished" if began else "not started",
         "shards": f"{count(start['total'])}" if start.get("total") else "",

@@ -14,6 +14,8 @@ from typing import Any
 from corpusmill.errors import StoreError, UsageError, nearest
 from corpusmill.run.journal import FILE_NAME, Event, process_start, read_journal
 
+DEFAULT_STORE = "store"
+"""The store a spec without `store:` uses; commands leave `--store` out for it."""
 RUNS = "runs"
 _BY_STEP = ("outputs", "counts")
 
