@@ -25,8 +25,8 @@ def word_pattern(digits: int) -> str:
 
     The shape is cl100k's (OpenAI tiktoken): contractions, letters with one leading mark or space (no wide one),
     digits, marks with their line ends, white space. Two changes: runs of Chinese characters and kana are words of
-    their own (DeepSeek-V3 does the same), so that a full stop or a space never merges into a character and Latin words inside
-    Chinese text stay whole; and digits come in runs of at most `digits`.
+    their own (DeepSeek-V3 does the same), so that a full stop or a space never merges into a character and Latin
+    words inside Chinese text stay whole; and digits come in runs of at most `digits`.
     """
     scripts = r"\p{Han}\p{Hiragana}\p{Katakana}"
     return "|".join(
