@@ -107,14 +107,18 @@ class Registry:
         """The known name closest to a misspelt one: of the same kind first, then of any."""
         prefix = uses.split(".", 1)[0] + "."
         same = [name for name in self.operators if name.startswith(prefix)]
-        return nearest(uses, same) or nearest(uses, self.operators)
+        moved = [name for name in sorted(self.operators) if name.endswith(f".{uses.removeprefix(prefix)}")]
+        known_kind = prefix[:-1] in KINDS
+        return nearest(uses, same) or next(iter(moved), None) or (None if known_kind else nearest(uses, self.operators))
 
     def _expected(self, uses: str) -> str:
         prefix = uses.split(".", 1)[0]
         same = sorted(name for name in self.operators if name.startswith(f"{prefix}."))
         if same:
             return f"one of {', '.join(same)}"
-        return "KIND.NAME, where KIND is one of " + ", ".join(KINDS) if prefix not in KINDS else "an installed operator"
+        if prefix in KINDS:
+            return f"an installed operator; no plugin has any of kind {prefix!r}"
+        return f"KIND.NAME, where KIND is one of {', '.join(KINDS)}"
 
     def _hint(self) -> str:
         hint = "corpusmill plugins lists all operators"

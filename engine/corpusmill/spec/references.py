@@ -37,6 +37,9 @@ def _port(node: Node, step: str, problems: Problems) -> list[Ref]:
 
 def _references(node: Node, step: str, problems: Problems, role: str | None = None) -> list[Ref]:
     items = node.items if isinstance(node, ListNode) else [node]
+    if not items:
+        problems.add("a list of inputs without any", node.mark, step=step, expected=_EXPECTED, hint="leave `needs` out")
+        problems.silence(node.mark)
     return [ref for item in items if (ref := _reference(item, step, problems, role)) is not None]
 
 
