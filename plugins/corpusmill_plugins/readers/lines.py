@@ -16,8 +16,9 @@ HEAD = 4096
 def line_blocks(stream: PlainStream, offset: int, limit: int, reject: Reject) -> Iterator[tuple[bytes, int]]:
     """Yield (block, position of its first byte) in order: whole lines, about `BLOCK` bytes.
 
-    `offset`: position of the stream's first byte. A block is longer where a line is, and ends with a newline, but for the last line of a file
-    without one. A line longer than `limit` bytes that spans blocks is rejected as `too-large` and never held.
+    `offset`: position of the stream's first byte. A block is longer where a line is, and ends with a newline, but for
+    the last line of a file without one. A line of more than `limit` bytes that spans blocks is rejected as `too-large`
+    and never held.
     """
     held, held_bytes, ahead = list[bytes](), 0, b""
     while chunk := ahead or stream.read_full(BLOCK):

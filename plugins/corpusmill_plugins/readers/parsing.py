@@ -12,6 +12,8 @@ from corpusmill_plugins.readers.json_types import FITTING, TypeName, arrow_type,
 from corpusmill_plugins.readers.lines import HEAD
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -45,7 +47,7 @@ class Parser:
         lengths = np.fromiter(map(len, lines), np.int64, len(lines))
         ends = np.cumsum(lengths + 1) + offset
         places = ends - lengths - 1
-        rows = self._parse_all(lines, int(lengths.max(initial=0)))
+        rows = self._parse_all(lines, lengths)
         arrays = None if rows is None else self._arrays(rows)
         if arrays is None:
             rows, places = self._parse_each(lines, places)
@@ -53,9 +55,9 @@ class Parser:
             assert arrays is not None, "rows that were checked one by one fit their types"
         return pa.RecordBatch.from_arrays([*arrays, pa.array(places)], schema=self._schema)
 
-    def _parse_all(self, lines: list[bytes], longest: int) -> Rows | None:
+    def _parse_all(self, lines: list[bytes], lengths: npt.NDArray[np.int64]) -> Rows | None:
         """Return the parsed lines, or None if any one needs a closer look."""
-        if longest > self._limits.max_document_bytes:
+        if int(lengths.max(initial=0)) > self._limits.max_document_bytes:
             return None
         try:
             rows: Rows = list(map(orjson.loads, lines))
@@ -63,9 +65,10 @@ class Parser:
             return None
         if not set(map(type, rows)) <= {dict}:
             return None
-        # Walking is dear: only rows with nested values, and an opening bracket for each level, are worth it.
         deepest = self._limits.max_depth
-        for line, row in zip(lines, rows, strict=True):
+        # A level needs two brackets, so short lines cannot be deep; nor can rows without nested values.
+        for index in (lengths > 2 * deepest).nonzero()[0].tolist():
+            row, line = rows[index], lines[index]
             if NESTED.isdisjoint(map(type, row.values())) or line.count(b"[") + line.count(b"{") <= deepest:
                 continue
             if _depth(row) > deepest:

@@ -178,12 +178,8 @@ print(rows, outcome.reasons, outcome.rejects[0][3], (peak - before) // 1024)
 def test_a_line_of_100_mb_is_rejected_without_being_held(tmp_path: Path, suffix: str) -> None:
     """A line far above the limit costs tens of MB of memory, not hundreds, and its neighbours are kept."""
     path = tmp_path / f"a.jsonl{suffix}"
-    opened = {
-        "": partial(open, path),
-        ".gz": partial(gzip.open, path, compresslevel=1),
-        ".zst": partial(zstandard.open, path),
-    }
-    with opened[suffix](mode="wb") as sink:
+    opener = {"": open, ".gz": partial(gzip.open, compresslevel=1), ".zst": zstandard.open}[suffix]
+    with opener(path, mode="wb") as sink:
         sink.write(lines_of(["before"]) + b'{"text": "')
         for seed in range(100):
             sink.write(random.Random(seed % 7).randbytes(500_000).hex().encode())
