@@ -15,7 +15,7 @@ from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.exchange.ranges import key_ranges
 from corpusmill.exchange.sketch_file import SketchFile
 from corpusmill.ledger.counts import StepCounts
-from corpusmill.plan.fingerprint import build_operator, fingerprint, ingredients, key_fingerprint, recipe
+from corpusmill.plan.fingerprint import build_operator, key_fingerprint, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.dedup_units import CLUSTERS
 from corpusmill.run.inputs import bound_entries
@@ -73,12 +73,11 @@ def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[En
         bases.append(total)
         total += entry.part.rows
     preferred = bases[len(earlier)] if len(earlier) < len(every) else total
-    made = ingredients(step, operator, session.seed)
     return _Work(
         stage,
         operator,
         recipe(step, session.seed, session.base),
-        fingerprint(made),
+        session.fingerprint(step, operator),
         key_fingerprint(step, operator),
         every,
         bases,

@@ -11,7 +11,7 @@ from typing import Any
 
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.store import Store
-from corpusmill.errors import CorpusmillError, Interrupted, SpecError, UsageError
+from corpusmill.errors import CorpusmillError, Interrupted, UsageError
 from corpusmill.plan.build import build_stages
 from corpusmill.plan.checked import CheckedSpec
 from corpusmill.plan.stages import Stage
@@ -22,10 +22,9 @@ from corpusmill.run.journal import Journal
 from corpusmill.run.lease import Lease
 from corpusmill.run.observers import Observers
 from corpusmill.run.policy import Control
+from corpusmill.run.records import DEFAULT_STORE
 from corpusmill.run.references import describe_output
 from corpusmill.run.session import Session
-
-DEFAULT_STORE = "store"
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,10 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     for observer in (journal, *observers):
         manager.register(observer)
     control = Control()
-    with Lease(store, spec.name, wait=options.wait), obey_signals(control, _settings(store, checked)["scratch"]):
-        executor = choose_executor(checked, stages, options, _settings(store, checked))
+    with Lease(store, spec.name, wait=options.wait), obey_signals(control, settings_for(store, checked)["scratch"]):
+        executor = choose_executor(checked, stages, options, settings_for(store, checked))
         session = Session(
-            checked, store, executor, _settings(store, checked), Observers(manager), control, folder, options.limit
+            checked, store, executor, settings_for(store, checked), Observers(manager), control, folder, options.limit
         )
         _write_plan(session, stages, options)
         return _run(session, stages, started, journal)
@@ -91,7 +90,7 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
     status, failure = "done", None
     try:
         for stage in stages:
-            _RUNNERS[stage.kind](session, stage)
+            RUNNERS[stage.kind](session, stage)
             _record_outputs(session, stage)
     except (Interrupted, KeyboardInterrupt) as error:
         status, failure = "interrupted", error
@@ -134,6 +133,7 @@ def _outputs(
         "quarantine": session.quarantined,
         "quarantines": session.quarantines,
         "ledger": session.ledgers,
+        "ingredients": session.ingredients,
     }
     if failure is not None:
         text = str(failure) if isinstance(failure, CorpusmillError) else f"{type(failure).__name__}: {failure}"
@@ -154,7 +154,7 @@ def _run_folder(store: Store, name: str, started: datetime) -> Path:
     raise UsageError(f"a hundred runs of {name!r} in one second")
 
 
-def _settings(store: Store, checked: CheckedSpec) -> dict[str, Any]:
+def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
     """Return what every worker of this run is told."""
     scratch = checked.spec.run.scratch or str(store.storage.scratch())
     plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode()} for one in checked.local]
@@ -217,7 +217,7 @@ def _write(session: Session, stage: Stage) -> None:
     run_write_stage(session, stage)
 
 
-_RUNNERS: Mapping[str, Callable[[Session, Stage], None]] = {
+RUNNERS: Mapping[str, Callable[[Session, Stage], None]] = {
     "pass": _pass,
     "dedup": _dedup,
     "tokens": _tokens,
@@ -225,4 +225,4 @@ _RUNNERS: Mapping[str, Callable[[Session, Stage], None]] = {
     "write": _write,
 }
 
-__all__ = ["RunOptions", "RunResult", "SpecError", "run_spec"]
+__all__ = ["DEFAULT_STORE", "RUNNERS", "RunOptions", "RunResult", "run_spec", "settings_for"]

@@ -12,7 +12,7 @@ from corpusmill.dataset.artifact import open_artifact
 from corpusmill.dataset.store import make_key
 from corpusmill.errors import Interrupted, StoreError
 from corpusmill.plan.checked import CheckedStep
-from corpusmill.plan.fingerprint import build_operator, fingerprint, ingredients, recipe
+from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.global_unit import EVENTS
 from corpusmill.run.references import resolve_reference
@@ -56,7 +56,7 @@ def bind_inputs(session: Session, step: CheckedStep) -> dict[str, Any]:
 
 def global_key(session: Session, step: CheckedStep, operator: Any, inputs: dict[str, Any]) -> str:
     """Return the key of global work: its ingredients and the digests of its inputs."""
-    return make_key("global", fingerprint(ingredients(step, operator, session.seed)), inputs)
+    return make_key("global", session.fingerprint(step, operator), inputs)
 
 
 def _usable(session: Session, key: str) -> dict[str, Any] | None:

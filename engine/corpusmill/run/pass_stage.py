@@ -15,7 +15,7 @@ from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonic
 from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.errors import BadRecordLimit
 from corpusmill.ledger.counts import StepCounts, merge_counts
-from corpusmill.plan.fingerprint import build_operator, fingerprint, ingredients, recipe
+from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.references import resolve_reference
 from corpusmill.run.session import Session, count_row
@@ -73,7 +73,7 @@ def plan_pass(session: Session, stage: Stage) -> PassPlan:
         prepare_reader(session, stage, operators[0])
         if hasattr(operators[0], "state"):
             recipes[0]["state"] = operators[0].state()
-    prints = [fingerprint(ingredients(step, op, session.seed)) for step, op in zip(stage.steps, operators, strict=True)]
+    prints = [session.fingerprint(step, operator) for step, operator in zip(stage.steps, operators, strict=True)]
     for index, step in enumerate(stage.steps):
         artifacts = _artifacts(session, step)
         if artifacts:

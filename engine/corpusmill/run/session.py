@@ -13,6 +13,7 @@ from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
+from corpusmill.plan.fingerprint import fingerprint, ingredients
 from corpusmill.plan.stages import Stage
 from corpusmill.run.executor import Executor
 from corpusmill.run.observers import Observers
@@ -23,6 +24,8 @@ from corpusmill.run.unit import Done, Unit
 Output = Dataset | Artifact | TokenSet
 
 _REPORT_EVERY = 0.2
+_HEARTBEAT = 10.0
+"""Seconds: observers hear at most every 0.2 s of what moves, every 10 s of what stands still."""
 
 
 @dataclass
@@ -38,6 +41,7 @@ class StageProgress:
     bytes: int = 0
     started: float = field(default_factory=time.monotonic)
     reported: float = 0.0
+    told: tuple[int, int, int] = (0, 0, 0)
     silent: bool = False
 
 
@@ -61,6 +65,8 @@ class Session:
     quarantines: list[dict[str, Any]] = field(default_factory=list)
     quarantined: int = 0
     notices: list[str] = field(default_factory=list)
+    ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Step -> what decided its result, so that the next `plan` can say what changed."""
 
     @property
     def seed(self) -> int:
@@ -76,6 +82,11 @@ class Session:
     def scratch(self) -> Path:
         """Local scratch of this store."""
         return Path(self.settings["scratch"])
+
+    def fingerprint(self, step: CheckedStep, operator: Any) -> str:
+        """Return the fingerprint of a step and remember its ingredients."""
+        self.ingredients[step.id] = ingredients(step, operator, self.seed)
+        return fingerprint(self.ingredients[step.id])
 
     def crumb(self, key: str) -> Path:
         """Where a unit's worker leaves its breadcrumb."""
@@ -113,10 +124,11 @@ class Session:
 
     def report(self, progress: StageProgress, *, now: bool = False) -> None:
         """Tell observers how far a stage is, at most a few times a second."""
-        moment = time.monotonic()
-        if progress.silent or (not now and moment - progress.reported < _REPORT_EVERY):
+        moment, state = time.monotonic(), (progress.done, progress.total, progress.rows)
+        unchanged = state == progress.told and moment - progress.reported < _HEARTBEAT
+        if progress.silent or (not now and (unchanged or moment - progress.reported < _REPORT_EVERY)):
             return
-        progress.reported = moment
+        progress.reported, progress.told = moment, state
         self.observers.shards_committed(
             {
                 "id": progress.id,

@@ -6,7 +6,7 @@ from typing import Any
 
 from corpusmill.dataset.artifact import Artifact, artifact_folder
 from corpusmill.dataset.store import FileRef, make_key
-from corpusmill.plan.fingerprint import build_operator, fingerprint, ingredients, recipe
+from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.inputs import bound_entries
 from corpusmill.run.references import resolve_reference
@@ -26,7 +26,7 @@ def run_token_stage(session: Session, stage: Stage) -> None:
     progress = session.start_stage(stage, len(units) + 1, 0)
     records = _run(session, stage, progress, units)
     parts = [TokenPart.from_json(records[unit.key]["part"]) for unit in units]
-    made = fingerprint(ingredients(step, operator, session.seed))
+    made = session.fingerprint(step, operator)
     payload = {"operator": recipe(step, session.seed, session.base), "parts": [part.to_json() for part in parts]}
     plan = Unit(make_key("windows", made, [part.digest for part in parts]), "windows", payload)
     splits = _run(session, stage, progress, [plan])[plan.key]["splits"]

@@ -17,7 +17,7 @@ from corpusmill.dataset.manifest import Entry, dataset_digest
 from corpusmill.dataset.schema import describe_schema, union_schema
 from corpusmill.dataset.store import make_key
 from corpusmill.errors import StoreError
-from corpusmill.plan.fingerprint import build_operator, fingerprint, ingredients, recipe
+from corpusmill.plan.fingerprint import build_operator, fingerprint, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.inputs import bound_entries
 from corpusmill.run.session import Session
@@ -36,7 +36,7 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     schema = union_schema([dataset.schema for dataset in datasets])
     digest = dataset_digest(schema, entries)
     target = Path(operator.path()).absolute()
-    made = make_key("write", fingerprint(_ingredients(session, step, operator)), digest)
+    made = make_key("write", _fingerprint(session, step, operator), digest)
     published = _published(target, made)
     files = [] if published else list(_files(operator, entries))
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
@@ -57,10 +57,12 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     session.finish_stage(progress, None, rows, {})
 
 
-def _ingredients(session: Session, step: Any, operator: Any) -> dict[str, Any]:
-    parts = ingredients(step, operator, session.seed)
+def _fingerprint(session: Session, step: Any, operator: Any) -> str:
+    """Return what decides the files' bytes; where they go and what they replace does not."""
+    session.fingerprint(step, operator)
+    parts = session.ingredients[step.id]
     parts["options"] = {name: value for name, value in parts["options"].items() if name not in ("path", "replace")}
-    return parts
+    return fingerprint(parts)
 
 
 def _published(target: Path, made: str) -> dict[str, Any] | None:
