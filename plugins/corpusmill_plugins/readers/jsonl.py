@@ -54,7 +54,9 @@ class Jsonl(Reader):
 
     def __init__(self, *arguments: Any, **named: Any):
         super().__init__(*arguments, **named)
-        self._map: ColumnMap = column_map(None if self.options.columns == "all" else self.options.columns)
+        self._map: ColumnMap = column_map(
+            None if self.options.columns == "all" else self.options.columns, self.options.id
+        )
         self._types: dict[str, TypeName] = {"text": "string", **self.options.types}
 
     def adds(self) -> dict[str, pa.DataType]:

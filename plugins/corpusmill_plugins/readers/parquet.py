@@ -43,7 +43,7 @@ class Parquet(Reader):
     def __init__(self, *arguments: Any, **named: Any):
         super().__init__(*arguments, **named)
         wanted = self.options.columns
-        self._schemas = Schemas(None if wanted == "all" else column_map(wanted))
+        self._schemas = Schemas(None if wanted == "all" else column_map(wanted, self.options.id))
 
     def adds(self) -> dict[str, pa.DataType]:
         """Return our columns; before `prepare` the types are a guess (large_string)."""

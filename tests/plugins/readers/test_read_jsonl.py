@@ -142,6 +142,12 @@ def test_nested_columns_are_inferred_when_named(put: Any, read_all: Any) -> None
     assert inferred.adds()["turns"] == pa.large_list(pa.struct([("role", pa.large_string()), ("n", pa.int64())]))
 
 
+def test_the_column_of_ids_is_read_without_being_named(put: Any, read_all: Any) -> None:
+    """`id: key` brings the column `key` in, so that the engine finds it."""
+    outcome = read_all(reader(id="key"), put("a.jsonl", b'{"text":"a","key":"k1"}\n'))
+    assert outcome.rows == [{"text": "a", "key": "k1", "offset": 0}]
+
+
 def test_an_unknown_type_is_an_error_of_the_spec() -> None:
     """A type nobody knows is refused when options are checked."""
     with pytest.raises(ValidationError, match="'text64' is no type"):
