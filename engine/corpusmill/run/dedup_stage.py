@@ -109,7 +109,7 @@ def _run_joins(session: Session, work: _Work, progress: StageProgress, sketches:
         "preferred": work.preferred,
     }
     units = [
-        Unit(make_key("join", work.print, inputs, low, high), "join", {**payload, "range": [low, high]})
+        Unit(make_key("join", work.print, inputs, str(low), str(high)), "join", {**payload, "range": [low, high]})
         for low, high in key_ranges(total)
     ]
     records = _run(session, work.stage, progress, units)

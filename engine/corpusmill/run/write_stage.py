@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,7 +135,8 @@ def _write(
     for label, split, entries in files:
         number = numbers.get(label, 0)
         numbers[label] = number + 1
-        name = f"data/{label}-{number:05d}-of-{totals[label]:05d}{suffix}"
+        # A label may come from data; it never gets to say where a file goes.
+        name = f"data/{re.sub(r'[^A-Za-z0-9_]+', '_', label)}-{number:05d}-of-{totals[label]:05d}{suffix}"
         payload = {
             "operator": operator,
             "staging": str(staging),
@@ -157,20 +159,30 @@ def _facts(
 ) -> dict[str, Any]:
     splits: dict[str, dict[str, Any]] = {}
     for record in records:
-        split = splits.setdefault(record["split"], {"rows": 0, "files": [], "bytes": 0})
+        split = splits.setdefault(record["split"], {"rows": 0, "files": 0, "bytes": 0})
         split["rows"] += record["rows"]
         split["bytes"] += record["bytes"]
-        split["files"].append(record["name"])
+        split["files"] += 1
     return {
         "format": 1,
         "name": session.checked.spec.name,
         "key": made,
         "digest": digest,
-        "columns": describe_schema(schema),
+        "columns": dict(describe_schema(schema)),
         "splits": splits,
         "files": records,
-        "sources": [],
+        "sources": _sources(session),
     }
+
+
+def _sources(session: Session) -> list[str]:
+    """Return the paths that the spec's readers read, as they stand in it."""
+    named: list[str] = []
+    for step in session.checked.steps:
+        if step.kind == "read":
+            paths = step.options.model_dump()["paths"]
+            named += [paths] if isinstance(paths, str) else paths
+    return named
 
 
 def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:
