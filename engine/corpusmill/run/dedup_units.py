@@ -52,11 +52,13 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
     operator = workspace.operator(payload["operator"])
     sketches = _sketch_files(workspace, payload["sketches"])
     masks = [_mask(workspace, one) for one in payload["selections"]]
+    low, high = payload["range"]
     joined = join_range(
         sketches,
         payload["bases"],
         masks,
-        *payload["range"],
+        low,
+        high,
         similarity=operator.similarity if operator.verifies else None,
         threshold=operator.threshold(),
         preferred=payload["preferred"],

@@ -157,7 +157,7 @@ def _run_folder(store: Store, name: str, started: datetime) -> Path:
 def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
     """Return what every worker of this run is told."""
     scratch = checked.spec.run.scratch or str(store.storage.scratch())
-    plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode()} for one in checked.local]
+    plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
     return {"store": store.uri, "scratch": scratch, "plugins": plugins}
 
 

@@ -120,7 +120,7 @@ def _connect(address: str | None, workers: int | None) -> bool:
     cpus = workers or os.cpu_count() or 1
     for attempt in range(2):
         try:
-            with _quiet_stdout():
+            with _quiet_stdout(), _no_api_server():
                 ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         except Exception as error:
             ray.shutdown()
@@ -148,6 +148,26 @@ def _expect_reachable(address: str) -> None:
             expected="HOST:PORT of a running head node, or `auto`",
             hint="ray status; or leave --address out to start a local cluster",
         ) from error
+
+
+@contextlib.contextmanager
+def _no_api_server() -> Iterator[None]:
+    """Keep Ray from starting its dashboard process.
+
+    Ray 2.60 starts it even with `include_dashboard=False`, and it asks the metadata addresses of cloud providers
+    where it runs: a local run contacts nothing but loopback. There is no public switch; a Ray without this method
+    is left as it is.
+    """
+    node = getattr(ray._private, "node", None)
+    start = getattr(getattr(node, "Node", None), "start_api_server", None)
+    if start is None:
+        yield
+        return
+    node.Node.start_api_server = lambda self, **_: setattr(self, "_webui_url", None)
+    try:
+        yield
+    finally:
+        node.Node.start_api_server = start
 
 
 @contextlib.contextmanager

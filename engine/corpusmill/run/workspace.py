@@ -29,7 +29,7 @@ class Workspace:
         self.settings = settings
         self.store = Store(settings["store"])
         self.scratch = Path(settings["scratch"])
-        local = [LocalPlugin(one["name"], one["hash"], one["source"].encode()) for one in settings["plugins"]]
+        local = [LocalPlugin(one["name"], one["hash"], one["source"].encode("latin-1")) for one in settings["plugins"]]
         self.registry = load_registry(local, blocked=settings.get("blocked", ()))
         self._operators: dict[str, Operator] = {}
 
