@@ -1,0 +1,145 @@
+"""filter.gopher-quality and filter.gopher-repetition against plain Python, per dialect, on real and on random text."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpusmill_plugins.filters.gopher_quality import GopherQuality
+from corpusmill_plugins.filters.gopher_repetition import GopherRepetition
+from corpusmill_plugins.kernels.plain import quality, repetition
+from corpusmill_plugins.kernels.plain.words import split
+
+DIALECTS = ("datatrove", "dolma", "dclm")
+PIECES = st.sampled_from(
+    ["a", "b", "ab", "aa", "the ", "and ", " ", "\n", "\n\n", "\r\n", "\u2028", ". ", "...", " . . .", "\u2026", "#"]
+    + ["-", "*", "\u2022", "\u25cf", "_", "'", "\u0301", "1", "1,2", "\u4e2d", "\u7684", "\u3042", "\u0e01", "\U0001f600"]
+)
+TEXTS = st.lists(PIECES | st.characters(exclude_categories=["Cs", "Cn"]), max_size=60).map("".join)
+
+ENGLISH = (
+    "The history of the town begins with a small church that was built to serve the farmers of the valley. "
+    "Many of them have left since, and those who stayed remember how the river used to freeze in winter. "
+    "A road was opened to the coast, and with it came merchants, teachers and a doctor. "
+)
+CHINESE = (
+    "小镇的历史始于一座为山谷里的农民修建的小教堂。许多人后来离开了这里，留下来的人还记得河水在冬天结冰的样子。"
+    "通往海岸的道路开通以后，商人、教师和一位医生也来到了这里。学校建在河边，孩子们每天走很远的路去上课。"
+)
+
+
+def batch(texts: list[str | None], **columns: Any) -> pa.RecordBatch:
+    return pa.record_batch({"text": pa.array(texts, pa.large_string()), **columns})
+
+
+def reasons(operator: Any, rows: pa.RecordBatch) -> list[str | None]:
+    verdicts = operator.judge(rows)
+    return [None if rule < 0 else verdicts.rules[rule].name for rule in verdicts.rule]
+
+
+def plain_quality(text: str, dialect: str, rule: str) -> dict[str, float | None]:
+    profile = quality.profile_of(text)
+    stop_words = quality.CHINESE_STOP_WORDS if profile == "chinese" else quality.ENGLISH_STOP_WORDS
+    return quality.measure(text, dialect, rule, profile, stop_words)
+
+
+def assert_equal(texts: list[str], dialect: str, rule: str) -> None:
+    rows = batch(list(texts))
+    measured = GopherQuality(GopherQuality.Options(dialect=dialect, words=rule)).measure(rows)
+    repeated = GopherRepetition(GopherRepetition.Options(dialect=dialect, words=rule)).measure(rows)
+    for row, text in enumerate(texts):
+        for name, value in plain_quality(text, dialect, rule).items():
+            assert value is None or measured[name][row] == value, (name, text[:200])
+        for name, value in repetition.measure(text, split(text, rule), dialect).items():
+            assert repeated[name][row] == value, (name, text[:200])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(texts=st.lists(TEXTS, max_size=4), rule=st.sampled_from(["unicode", "whitespace"]))
+@settings(max_examples=150, deadline=None)
+def test_signals_equal_plain_python_on_any_text(dialect: str, texts: list[str], rule: str) -> None:
+    """Every signal of both filters is, to the bit, what the plain Python of the dialect measures."""
+    assert_equal(texts, dialect, rule)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_signals_equal_plain_python_on_real_documents(dialect: str) -> None:
+    """The same on 3,500 real documents: PEPs, Chinese articles, translated technical docs, Chinese laws."""
+    folder = os.environ.get("CORPUSMILL_TEST_DATA")
+    if not folder:
+        pytest.skip("CORPUSMILL_TEST_DATA names no folder with the real test data")
+    texts: list[str] = []
+    for name in ("c_neardup/pep-history", "b_corpora/zh-lctt", "b_corpora/tf-docs-multi", "c_neardup/zh-laws-versions"):
+        with lzma.open(next((Path(folder) / name).glob("*.jsonl.xz")), "rt", encoding="utf-8") as lines:
+            texts += [json.loads(line)["text"][:2000] for line in lines][::3]
+    assert len(texts) > 3000
+    assert_equal(texts, dialect, "whitespace" if dialect == "dolma" else "unicode")
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=8), cut=st.integers(0, 8))
+@settings(max_examples=60, deadline=None)
+def test_verdicts_do_not_depend_on_the_batch(texts: list[str], cut: int) -> None:
+    """A slice of a batch is judged as the rows alone."""
+    rows = batch(list(texts))
+    for operator in (GopherQuality(GopherQuality.Options(min_words=3)), GopherRepetition()):
+        assert reasons(operator, rows.slice(0, cut)) + reasons(operator, rows.slice(cut)) == reasons(operator, rows)
+
+
+def test_english_and_chinese_prose_both_stay() -> None:
+    """Prose of either language passes, without a language column; datatrove as published drops the Chinese."""
+    rows = batch([ENGLISH * 2, CHINESE * 2])
+    for dialect in DIALECTS:
+        assert reasons(GopherQuality(GopherQuality.Options(dialect=dialect)), rows) == [None, None]
+    published = GopherQuality(GopherQuality.Options(adapt=False))
+    assert reasons(published, rows) == [None, "words_too_short"]
+
+
+def test_chinese_that_is_no_prose_falls() -> None:
+    """A list of terms without function characters, and a page of numbers, do not pass as Chinese prose."""
+    terms = "电脑手机相机电视冰箱空调洗衣机微波炉" * 4
+    numbers = "价格 12 34 56 78 90 " * 20
+    found = reasons(GopherQuality(), batch([terms, numbers]))
+    assert found == ["too_few_stop_words", "too_few_alphabetic_words"]
+
+
+def test_the_language_column_overrides_the_text() -> None:
+    """A document labelled zh is judged as Chinese; one labelled en as English, whatever its letters; null is told."""
+    languages = pa.array(["zh", "en", None], pa.string())
+    operator = GopherQuality(GopherQuality.Options(language_column="language"))
+    assert operator.reads() == ("text", "language")
+    assert reasons(operator, batch([CHINESE] * 3, language=languages)) == [None, "words_too_short", None]
+
+
+def test_the_first_failing_rule_is_the_reason_with_its_value() -> None:
+    """Rules are asked in datatrove's order; the verdict holds what was measured."""
+    verdicts = GopherQuality().judge(batch(["# short", None, "", "word # " * 60, "\u2022 the ending of winter and\n" * 60]))
+    assert [verdicts.rules[rule].name for rule in verdicts.rule] == [
+        "too_few_words",
+        "too_few_words",
+        "too_few_words",
+        "too_many_hashes",
+        "too_many_bullets",
+    ]
+    assert verdicts.value.tolist() == [1.0, 0.0, 0.0, 0.5, 1.0]
+
+
+def test_limits_are_options() -> None:
+    """A limit that is given replaces the dialect's."""
+    text = "one line of the text and more\n" * 3 + "another line that has to be here"
+    assert reasons(GopherRepetition(), batch([text]))[0] == "lines"
+    loose = GopherRepetition.Options(max_lines=0.5, max_line_characters=1, max_top_2=1, max_top_3=1, max_top_4=1)
+    assert reasons(GopherRepetition(loose), batch([text]))[0] == "repeated_5"
+
+
+def test_empty_documents_fall_to_repetition_as_in_the_dialect() -> None:
+    """datatrove and DCLM drop an empty document, Dolma keeps it."""
+    found = [reasons(GopherRepetition(GopherRepetition.Options(dialect=one)), batch([None, ""])) for one in DIALECTS]
+    assert found == [["empty", "empty"], [None, None], ["empty", "empty"]]
