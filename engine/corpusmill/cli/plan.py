@@ -50,6 +50,7 @@ def plan(
 
 
 def _headline(number: int, stage: Any) -> str:
-    shards = f", {stage.cached or 0} of {stage.shards} shards committed" if stage.kind == "pass" and stage.shards else ""
+    known = stage.kind == "pass" and stage.shards
+    shards = f", {stage.cached or 0} of {stage.shards} shards committed" if known else ""
     rows = f", {stage.rows:,} rows" if stage.rows is not None else ""
     return f"{number:3}  {stage.state:<7}{' > '.join(stage.steps)}  ({stage.kind}{shards}{rows})"

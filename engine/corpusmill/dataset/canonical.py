@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,16 +56,17 @@ def _value_sizes(array: pa.Array) -> npt.NDArray[np.int64] | int:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
         width = np.int32 if pa.types.is_string(kind) else np.int64
         lengths = np.diff(offsets_of(array, width)).astype(np.int64)
-        return lengths if not array.null_count else np.where(array.is_valid().to_numpy(zero_copy_only=False), lengths, 0)
+        return lengths if not array.null_count else lengths * array.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_large_list(kind) and pa.types.is_primitive(kind.value_type):
-        counts = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        return counts * (kind.value_type.bit_width // 8 or 1)
+        counts: npt.NDArray[np.int64] = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+        sizes: npt.NDArray[np.int64] = counts.astype(np.int64) * int(kind.value_type.bit_width // 8 or 1)
+        return sizes
     if pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
         return max(1, kind.bit_width // 8)
     return 8
 
 
-def offsets_of(array: pa.Array, width: type[np.int32] | type[np.int64]) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+def offsets_of(array: pa.Array, width: type[np.int32] | type[np.int64]) -> npt.NDArray[Any]:
     """Return the offsets (rows + 1,) of a string-like or list array as a view, honouring slices."""
     buffer = array.buffers()[1]
     if buffer is None or len(array) == 0:

@@ -48,7 +48,8 @@ def _feed(array: pa.Array, path: str, feed: Callable[[str, object], None]) -> No
     kind = array.type
     if len(array) == 0 or pa.types.is_null(kind):
         return
-    feed(f"{path}v", array.is_valid().to_numpy(zero_copy_only=False).tobytes() if array.null_count else bytes([1]) * len(array))
+    valid = array.is_valid().to_numpy(zero_copy_only=False).tobytes() if array.null_count else b"\1" * len(array)
+    feed(f"{path}v", valid)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
         _feed_strings(array, path, feed)
     elif pa.types.is_large_list(kind):

@@ -70,7 +70,9 @@ class Dataset:
         try:
             manifest = orjson.loads(store.storage.read(f"datasets/{digest}/manifest.json"))
         except FileNotFoundError as error:
-            raise StoreError(f"no dataset {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
+            raise StoreError(
+                f"no dataset {digest!r} in the store", where=store.uri, hint="corpusmill status"
+            ) from error
         if manifest["format"] != FORMAT:
             raise StoreError(f"dataset {digest} has format {manifest['format']}", expected=f"format {FORMAT}")
         parts = read_table(store, FileRef.from_json(manifest["parts"]))

@@ -80,4 +80,6 @@ def _end_reason(open_pass: Sequence[CheckedStep], wanted: Counter[str], followin
         return f"{last.id} is expensive"
     if wanted[last.id] > 1:
         return f"{wanted[last.id]} steps need {last.id}"
-    return f"{following.id} needs the whole of it" if following.kind not in (*ROW_KINDS, "read") else "a union or another input follows"
+    if following.kind in (*ROW_KINDS, "read"):
+        return "a union or another input follows"
+    return f"{following.id} needs the whole of it"

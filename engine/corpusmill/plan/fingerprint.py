@@ -75,7 +75,7 @@ def _result_options(step: CheckedStep) -> dict[str, Any]:
 
 def _file_hashes(operator: Operator) -> list[str]:
     """Return the content hashes of the files that options name; where the files lie does not matter."""
-    hashes = []
+    hashes: list[str] = []
     sources = getattr(operator, "sources", None)
     for name in (*operator.files(), *(sources() if callable(sources) else ())):
         path = Path(operator.context.base) / name

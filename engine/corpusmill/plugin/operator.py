@@ -10,6 +10,7 @@ from corpusmill.plugin.ports import Documents, Port
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Operator:
     resources: ClassVar[dict[str, Any]] = {}
     """Defaults for the step's `resources`: cpus, gpus, memory (bytes), actors."""
 
-    Options: ClassVar[type[Options]] = Options
+    Options = Options
 
-    def __init__(self, options: Options | None = None, context: Context | None = None):
+    def __init__(self, options: BaseModel | None = None, context: Context | None = None):
         self.options: Any = options if options is not None else self.Options()
         self.context = context if context is not None else Context()
 

@@ -42,7 +42,9 @@ def option(
     extra: dict[str, Any] = {"affects_result": affects_result}
     if unit:
         extra["unit"] = unit
-    bounds = {name: bound for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if bound is not None}
+    bounds: dict[str, Any] = {
+        name: bound for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if bound is not None
+    }
     if default_factory is not None:
         return Field(default_factory=default_factory, description=help, json_schema_extra=extra, **bounds)
     return Field(default, description=help, json_schema_extra=extra, **bounds)

@@ -25,10 +25,15 @@ class ReadLimits:
 
 
 class InputFile(Protocol):
-    """One input file, wherever it lies; `name` is its path relative to the reader's root."""
+    """One input file, wherever it lies."""
 
-    name: str
-    size: int
+    @property
+    def name(self) -> str:
+        """Its path relative to the reader's root."""
+
+    @property
+    def size(self) -> int:
+        """Stored bytes."""
 
     def open(self) -> IO[bytes]:
         """Open the stored bytes for random access."""
@@ -75,8 +80,12 @@ class Reader(Operator):
     class Options(Options):
         """Options every reader has."""
 
-        paths: str | list[str] = option(help="files to read: a path or glob, or a list of them, from the spec's folder", affects_result=False)
-        shard: Size = option(64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0, affects_result=False)
+        paths: str | list[str] = option(
+            help="files to read: a path or glob, or a list of them, from the spec's folder", affects_result=False
+        )
+        shard: Size = option(
+            64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0, affects_result=False
+        )
         id: str | None = option(None, help="column that holds the documents' ids; default: made from file and place")
 
     def reads(self) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ class Rule:
 
     def fails(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Return True for each value on the wrong side."""
-        if self.side == "most":
-            return ~(values <= self.threshold)
-        return ~(values >= self.threshold)
+        good = values <= self.threshold if self.side == "most" else values >= self.threshold
+        failed: npt.NDArray[np.bool_] = ~good
+        return failed
 
 
 def at_most(signal: str, threshold: float, reason: str = "") -> Rule:

@@ -85,7 +85,7 @@ class Chain:
         which = verdicts.rule[gone]
         names = [verdicts.rules[rule].name for rule in which]
         thresholds = np.array([verdicts.rules[rule].threshold for rule in which])
-        details = [verdicts.detail[row] for row in gone] if verdicts.detail is not None else None
+        details = [verdicts.detail[int(row)] for row in gone] if verdicts.detail is not None else None
         for name, rows in zip(*np.unique(names, return_counts=True), strict=True):
             self.counts[step].remove(str(name), int(rows))
         removed = judged.keep(~verdicts.keep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class StepDecision:
 
     `verdict`: kept, changed, removed, quarantined, or unknown where it was not measured again. `rule`, `value`,
     `threshold`, `detail` and `other` (the id of the kept duplicate) say why it was removed; `signals` is everything
-    the step measured, `before` and `after` the text where the step rewrote it.
+    the step measured, `before` and `after` the text where the step rewrote it, `columns` the values it read or made
+    (JSON values). `note` says what stood in the way of measuring again, or that it gave something else than the run.
     """
 
     step: str
@@ -37,6 +39,8 @@ class StepDecision:
     signals: tuple[Signal, ...] = ()
     before: str | None = None
     after: str | None = None
+    columns: tuple[tuple[str, Any], ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True)

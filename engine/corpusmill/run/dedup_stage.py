@@ -176,9 +176,7 @@ def _files(record: dict[str, Any]) -> list[FileRef]:
     return [FileRef.from_json(one) for one in named]
 
 
-def _publish(
-    session: Session, work: _Work, datasets: list[Dataset], chosen: list[dict[str, Any] | None]
-) -> Dataset:
+def _publish(session: Session, work: _Work, datasets: list[Dataset], chosen: list[dict[str, Any] | None]) -> Dataset:
     schema = union_schema([dataset.schema for dataset in datasets])
     step, own = work.stage.steps[0], work.entries[work.earlier :]
     kept, removed, clusters = [], [], []

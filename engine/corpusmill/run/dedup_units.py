@@ -212,5 +212,3 @@ def _splits(workspace: Workspace, part: Part, mask: npt.NDArray[np.bool_]) -> di
             if one["values"] is not None:
                 counts[one["values"]] = counts.get(one["values"], 0) + one["counts"]
     return dict(sorted(counts.items()))
-
-

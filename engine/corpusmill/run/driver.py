@@ -87,7 +87,8 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
             "stages": [{"id": one.id, "kind": one.kind, "steps": [step.id for step in one.steps]} for one in stages],
         }
     )
-    status, failure = "done", None
+    status = "done"
+    failure: BaseException | None = None
     try:
         for stage in stages:
             RUNNERS[stage.kind](session, stage)

@@ -14,10 +14,12 @@ class Executor(Protocol):
 
     name: str
     workers: int
-    gpus: float
-    """GPUs that units and pools may ask for."""
     in_flight: int
     """How many units may be submitted and not yet returned."""
+
+    @property
+    def gpus(self) -> float:
+        """GPUs that units and pools may ask for."""
 
     def submit(self, unit: Unit) -> None:
         """Start a unit, or queue it."""

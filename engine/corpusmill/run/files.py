@@ -25,7 +25,7 @@ class LocalFile:
 
     def open(self) -> IO[bytes]:
         """Open the stored bytes."""
-        return open(self.path, "rb")  # noqa: SIM115, PTH123 - the caller closes it
+        return open(self.path, "rb")
 
     def to_json(self) -> dict[str, Any]:
         """Return the file as it travels to a worker."""

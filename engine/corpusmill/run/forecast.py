@@ -105,9 +105,7 @@ def forecast(checked: CheckedSpec, store_uri: str | None, until: str | None = No
     listener, manager = _Listener(), plugin_manager(checked.local)
     manager.register(listener)
     settings = settings_for(store, checked)
-    session = Session(
-        checked, store, _DryExecutor(settings), settings, Observers(manager), Control(), store.runs_root
-    )
+    session = Session(checked, store, _DryExecutor(settings), settings, Observers(manager), Control(), store.runs_root)
     earlier = _last_ingredients(store, checked.spec.name)
     pending: set[str] = set()
     forecasts = []

@@ -1,4 +1,4 @@
-"""The driver's side of global work: one unit, its metrics passed on while it runs, its artifact bound when it is done."""
+"""The driver's side of global work: one unit, its metrics passed on while it runs, its artifact bound at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from corpusmill.plan.stages import Stage
 from corpusmill.run.global_unit import EVENTS
 from corpusmill.run.references import resolve_reference
 from corpusmill.run.session import Session, StageProgress
-from corpusmill.run.unit import Done, Unit
+from corpusmill.run.unit import Unit
 
 
 def run_global_stage(session: Session, stage: Stage) -> None:
@@ -74,9 +74,7 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
     return None
 
 
-def _run(
-    session: Session, stage: Stage, progress: StageProgress, key: str, inputs: dict[str, Any]
-) -> dict[str, Any]:
+def _run(session: Session, stage: Stage, progress: StageProgress, key: str, inputs: dict[str, Any]) -> dict[str, Any]:
     step = stage.steps[0]
     device, resources = session.device(step)
     payload = {
@@ -94,7 +92,6 @@ def _run(
     if records[0].get("stopped"):
         raise Interrupted(f"{step.id} stopped on request after saving its state", hint="run the same command again")
     return records[0]
-
 
 
 class _Events:

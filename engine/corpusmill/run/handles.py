@@ -62,7 +62,9 @@ class TokensHandle:
         self.digest, self.window = tokens.digest, tokens.window
         self.vocabulary_size, self.tokenizer = tokens.vocabulary_size, tokenizer
         self.all_splits: Mapping[str, TokenSplit] = tokens.splits
-        self.splits = {split: tokens.splits[split]} if split in tokens.splits else dict(tokens.splits)
+        self.splits = dict(tokens.splits)
+        if split is not None:
+            self.splits = {split: tokens.splits[split]}
 
     def windows(self, split: str) -> TokenWindows:
         """Return random access to the windows of any label."""
@@ -74,7 +76,9 @@ class RoledTokens:
 
     def __init__(self, by_role: Mapping[str, tuple[TokensHandle, str | None]]):
         first = next(iter(by_role.values()))[0]
-        self._by_role = {role: (handle, label or _only(handle)) for role, (handle, label) in by_role.items()}
+        self._by_role: dict[str, tuple[TokensHandle, str]] = {
+            role: (handle, label or _only(handle)) for role, (handle, label) in by_role.items()
+        }
         self.digest = hash_json({role: [handle.digest, label] for role, (handle, label) in self._by_role.items()})
         self.window, self.vocabulary_size, self.tokenizer = first.window, first.vocabulary_size, first.tokenizer
         self.splits = {role: handle.all_splits[label] for role, (handle, label) in self._by_role.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import sys
 from typing import IO, Any
 
 import numpy as np
@@ -57,7 +56,7 @@ def _run_child(operator: Any, batch: pa.RecordBatch, header: dict[str, Any], wri
     """Announce each piece before it runs, and the end: an operator that exits by itself never says the last word."""
     pieces = [(row, 1) for row in range(batch.num_rows)] if header["by_row"] else [(0, batch.num_rows)]
     raised = False
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere:
         for start, count in pieces:
             os.write(writing, start.to_bytes(8, "little"))
             raised |= not _call(operator, batch.slice(start, count), header["deadline"], nowhere)
@@ -88,4 +87,4 @@ def _how(status: int, finished: bool) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

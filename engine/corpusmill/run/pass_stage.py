@@ -230,9 +230,7 @@ def _without_damaged(session: Session, plan: PassPlan, records: list[dict[str, A
     return kept
 
 
-def _collect(
-    session: Session, stage: Stage, records: list[dict[str, Any]], seconds: list[float]
-) -> list[StepCounts]:
+def _collect(session: Session, stage: Stage, records: list[dict[str, Any]], seconds: list[float]) -> list[StepCounts]:
     counts = merge_counts(record["counts"] for record in records)
     while len(counts) < len(stage.steps):
         counts.append(StepCounts())

@@ -63,9 +63,7 @@ class _Attempt:
         self._from_files = payload["source"]["kind"] == "files"
         first = 1 if self._from_files else 0
         self._schemas = [_schema(text) for text in payload["schemas"]]
-        self._writers = {
-            step: PartWriter(workspace.store, _schema(text)) for step, text in payload["removed"].items()
-        }
+        self._writers = {step: PartWriter(workspace.store, _schema(text)) for step, text in payload["removed"].items()}
         self._main = PartWriter(workspace.store, self._schemas[-1])
         row_operators = self.operators[first:]
         self.chain = Chain(

@@ -158,16 +158,16 @@ def _no_api_server() -> Iterator[None]:
     where it runs: a local run contacts nothing but loopback. There is no public switch; a Ray without this method
     is left as it is.
     """
-    node = getattr(ray._private, "node", None)
-    start = getattr(getattr(node, "Node", None), "start_api_server", None)
+    node: Any = getattr(getattr(ray._private, "node", None), "Node", None)
+    start = getattr(node, "start_api_server", None)
     if start is None:
         yield
         return
-    node.Node.start_api_server = lambda self, **_: setattr(self, "_webui_url", None)
+    node.start_api_server = lambda self, **_: setattr(self, "_webui_url", None)
     try:
         yield
     finally:
-        node.Node.start_api_server = start
+        node.start_api_server = start
 
 
 @contextlib.contextmanager

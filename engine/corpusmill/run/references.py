@@ -57,10 +57,8 @@ def describe_output(store: Store, output: Output) -> dict[str, Any]:
             "splits": output.splits,
         }
     if isinstance(output, TokenSet):
-        splits = {
-            label: {"windows": one.windows, "tokens": one.tokens, "text_bytes": one.text_bytes, "documents": one.documents}
-            for label, one in output.splits.items()
-        }
+        counted = ("windows", "tokens", "text_bytes", "documents")
+        splits = {label: {name: getattr(one, name) for name in counted} for label, one in output.splits.items()}
         return {
             "kind": "tokens",
             "digest": output.digest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Removal:
-    """One ledger row, its step by name."""
+    """One row of a ledger or a quarantine, its step by name; `verdict`: removed or quarantined."""
 
     step: str
     id: str
@@ -55,6 +55,7 @@ class Removal:
     threshold: float | None
     detail: str | None
     other: str | None
+    verdict: str = "removed"
 
 
 def parse_document(text: str) -> Wanted:
@@ -83,6 +84,24 @@ def find_removals(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Re
         if len(found) >= limit:
             break
     return found
+
+
+def find_quarantined(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Removal]:
+    """Return the quarantined records that fit, at most `limit`: those a reader turned away and those a step failed on."""
+    found: list[Removal] = []
+    for entry, table in _tables(record, "quarantines"):
+        for row in table.filter(wanted.mask(table)).slice(0, limit - len(found)).to_pylist():
+            place = {**row, "step": max(int(row["step"]), 0), "rule": row["reason"], "detail": row["detail"] or None}
+            found.append(replace(_removal(record.plan, entry, place), verdict="quarantined"))
+    return found
+
+
+def count_duplicates(record: RunRecord, step: str, document: str) -> int:
+    """Return how many documents a dedup step removed for this one."""
+    import pyarrow.compute as pc
+
+    tables = [table for entry, table in _ledgers(record) if entry.get("step") == step]
+    return sum(int(pc.sum(pc.equal(table.column("other"), document)).as_py() or 0) for table in tables)
 
 
 def first_removal(record: RunRecord) -> Removal | None:
@@ -117,10 +136,16 @@ def _matching(dataset: Any, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
 
 
 def _ledgers(record: RunRecord, *, reverse: bool = False) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
-    """Yield (entry of `outputs.json`, table) of every ledger, memory-mapped one at a time."""
+    return _tables(record, "ledger", reverse=reverse)
+
+
+def _tables(
+    record: RunRecord, name: str, *, reverse: bool = False
+) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
+    """Yield (entry of `outputs.json`, table) of every ledger or quarantine, memory-mapped one at a time."""
     import pyarrow as pa
 
-    listed: Sequence[Mapping[str, Any]] = record.outputs.get("ledger") or []
+    listed: Sequence[Mapping[str, Any]] = record.outputs.get(name) or []
     for entry in reversed(listed) if reverse else listed:
         try:
             with pa.memory_map(str(_local(record, str(entry["path"])))) as source:

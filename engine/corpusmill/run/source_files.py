@@ -26,7 +26,7 @@ def find_shards(session: Session, stage: Stage, reader: Any, recipe: dict[str, A
     Raises InputError that lists all damaged files when `on_corrupt_file` is `fail`.
     """
     files = find_files(reader.options.paths, session.base)
-    index = _Index(session.store, recipe, reader.options.shard)
+    index = FileIndex(session.store, recipe, reader.options.shard)
     known = {file.name: ranges for file in files if (ranges := index.get(file)) is not None}
     damaged: list[dict[str, Any]] = []
     units = list(_units([file for file in files if file.name not in known], recipe, reader))
@@ -102,7 +102,7 @@ def _unit(files: list[LocalFile], recipe: dict[str, Any]) -> Unit:
     return Unit(make_key("identify", payload["files"]), "identify", payload)
 
 
-class _Index:
+class FileIndex:
     """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again."""
 
     def __init__(self, store: Store, recipe: dict[str, Any], shard: int):
@@ -119,6 +119,11 @@ class _Index:
         if entry is None or entry[:2] != [file.size, file.modified]:
             return None
         return [Range(*one) for one in entry[2]]
+
+    def recorded(self, path: str) -> list[Range] | None:
+        """Return a file's ranges as they were last seen, whatever it looks like now."""
+        entry = self._entries.get(path)
+        return None if entry is None else [Range(*one) for one in entry[2]]
 
     def put(self, files: list[LocalFile], known: dict[str, list[Range]]) -> None:
         """Remember what was found."""

@@ -96,7 +96,8 @@ def _refuse_foreign(target: Path, step: str, replace: bool) -> None:
 def _files(operator: Any, entries: list[Entry]) -> Iterator[tuple[str, str | None, list[Entry]]]:
     """Yield (label, split to select, entries) of each file: whole parts in order, up to the writer's size."""
     labels = sorted({label for entry in entries for label in entry.splits}, key=_split_order)
-    for label in labels or [None]:
+    every: list[str | None] = [*labels] or [None]
+    for label in every:
         held: list[Entry] = []
         size = 0
         any_yet = False
@@ -198,5 +199,3 @@ def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) 
     os.replace(staging, target)
     sync_folder(target.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
