@@ -21,6 +21,7 @@ def quiet_transformers() -> Any:
 
 def load(auto_class: str, folder: Path, device: str) -> Any:
     """Return the model of a folder, ready to be applied; nothing is looked up on a hub."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on shared cores
     import torch
 
     loader = getattr(quiet_transformers(), auto_class)

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from corpusmill import Trainer, option
+from corpusmill import Options, option
 from corpusmill_plugins.trainers.backbone import quiet_transformers
 
 VOCABULARY_MULTIPLE = 64
 """Vocabularies are padded to this multiple, which matrix units like."""
 
 
-class Architecture(Trainer.Options):
+class Architecture(Options):
     """A decoder: how wide, how deep."""
 
     type: Literal["llama", "gpt2"] = option("llama", help="family of the model")
@@ -44,8 +44,8 @@ def build(shape: Architecture, vocabulary: int, window: int, special: dict[str, 
     import torch
 
     padded = -(-vocabulary // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
-    special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, **special}
-    common = {"vocab_size": padded, "use_cache": False, "tie_word_embeddings": shape.tie_embeddings, **special}
+    ids = {name: special.get(name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    common = {"vocab_size": padded, "use_cache": False, "tie_word_embeddings": shape.tie_embeddings, **ids}
     config = _llama(shape, window, common) if shape.type == "llama" else _gpt2(shape, window, common)
     torch.manual_seed(seed)
     automatic = quiet_transformers().AutoModelForCausalLM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from corpusmill import CorpusmillError, Documents, Model, Port, Trainer, option
+from corpusmill import CorpusmillError, Documents, Model, Options, Port, Trainer, option
 from corpusmill_plugins.trainers import backbone, labelled
 from corpusmill_plugins.trainers.determinism import deterministic
 from corpusmill_plugins.trainers.loop import Loop, Recipe
@@ -13,7 +13,7 @@ from corpusmill_plugins.trainers.order import derive
 from corpusmill_plugins.trainers.schedule import Schedule
 
 
-class EarlyStopping(Trainer.Options):
+class EarlyStopping(Options):
     """When to end before the last epoch; the weights of the best validation are the result."""
 
     metric: Literal["loss", "accuracy", "f1_macro"] = option("f1_macro", help="validation metric that decides")
@@ -115,7 +115,10 @@ class Classify(Trainer):
     def _task(self, parts: dict[str, Any], classes: list[str], model: Any, tokenizer: Any) -> labelled.NameClass:
         limit = min(self.options.max_length, getattr(model.config, "max_position_embeddings", None) or 1 << 30)
         pad = model.config.pad_token_id
-        rows = {name: labelled.encode(*part, classes, tokenizer, limit, pad) for name, part in parts.items()}
+        rows = {
+            name: labelled.encode(texts, labels, classes, tokenizer, limit, pad)
+            for name, (texts, labels) in parts.items()
+        }
         validation = rows.get("validation")
         if self.options.early_stopping and not validation:
             raise CorpusmillError(

@@ -91,8 +91,8 @@ class Loop:
     def summary(self, stopped: bool) -> dict[str, Any]:
         """What training came to; a pure function of the work, so no times."""
         now = self.progress
-        summary = {"stopped": stopped, "steps": now.step, "samples": now.position, self.task.unit: now.counted}
-        summary["train_loss"] = now.train_loss
+        summary: dict[str, Any] = {"stopped": stopped, "steps": now.step, "samples": now.position}
+        summary |= {self.task.unit: now.counted, "train_loss": now.train_loss}
         summary |= {f"validation_{name}": value for name, value in now.validation.items()}
         if self.best:
             summary["best_step"] = now.best_step

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from corpusmill import Trainer, option
+from corpusmill import Options, option
 
 
-class Schedule(Trainer.Options):
+class Schedule(Options):
     """Warm-up from zero, then a decay to `final` of the peak."""
 
     type: Literal["cosine", "linear", "constant"] = option("cosine", help="shape of the decay after warm-up")
