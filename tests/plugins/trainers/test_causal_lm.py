@@ -192,3 +192,16 @@ def test_torch_settings_come_back() -> None:
         assert torch.are_deterministic_algorithms_enabled()
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before[:2]
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_bfloat16_trains_float32_weights(tmp_path: Path, tokens: Any, fakes: SimpleNamespace) -> None:
+    """In bfloat16 arithmetic the loss falls too, differs from float32's, and the saved weights are float32."""
+    works = {precision: fakes.Work(tmp_path / precision) for precision in ("float32", "bfloat16")}
+    losses = {
+        precision: train(tokens, work, **{**QUICK, "steps": 12}, precision=precision)["train_loss"]
+        for precision, work in works.items()
+    }
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+    model = transformers.AutoModelForCausalLM.from_pretrained(str(works["bfloat16"].output), local_files_only=True)
+    assert model.dtype == torch.float32
