@@ -9,6 +9,7 @@ import click
 
 from corpusmill.cli.spec_options import spec_options
 from corpusmill.cli.terminal import say, say_json
+from corpusmill.spec.units import format_size
 
 
 @click.command(epilog="Example: corpusmill plan pipelines/quickstart.yaml --set near.threshold=0.8")
@@ -53,4 +54,6 @@ def _headline(number: int, stage: Any) -> str:
     known = stage.kind == "pass" and stage.shards
     shards = f", {stage.cached or 0} of {stage.shards} shards committed" if known else ""
     rows = f", {stage.rows:,} rows" if stage.rows is not None else ""
+    if stage.bytes is not None:
+        rows += f", {format_size(stage.bytes)}"
     return f"{number:3}  {stage.state:<7}{' > '.join(stage.steps)}  ({stage.kind}{shards}{rows})"

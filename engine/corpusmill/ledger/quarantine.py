@@ -26,6 +26,19 @@ SCHEMA = pa.schema(
     ]
 )
 
+DOCUMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("detail", pa.string()),
+        ("file", pa.large_string()),
+        ("offset", pa.int64()),
+        ("reason", pa.string()),
+        ("source", pa.large_string()),
+    ]
+)
+"""The `quarantine` output of a reader: what is left of each record (undecodable bytes replaced) and why."""
+
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
@@ -65,6 +78,14 @@ class Quarantine:
         """Return all records sorted by file, offset and step."""
         self.rows.sort(key=lambda row: (row["file"], row["offset"], row["step"], row["id"] or ""))
         return pa.Table.from_pylist(self.rows, schema=SCHEMA)
+
+
+def as_documents(table: pa.Table) -> pa.Table:
+    """Return quarantined records as documents, so that a step can look at them."""
+    texts = [raw.decode("utf-8", "replace") for raw in table["raw"].to_pylist()]
+    columns = {name: table[name] for name in DOCUMENTS.names if name not in ("text", "source")}
+    columns |= {"text": pa.array(texts, pa.large_string()), "source": table["file"]}
+    return pa.table({name: columns[name] for name in DOCUMENTS.names}, schema=DOCUMENTS)
 
 
 def stable_text(text: str) -> str:

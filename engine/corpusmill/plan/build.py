@@ -17,14 +17,14 @@ def build_stages(checked: CheckedSpec, until: str | None = None) -> list[Stage]:
     """
     steps = list(checked.steps) if until is None else ancestors(checked, until)
     wanted = _wanted(steps)
-    removed = {ref.step for step in steps for refs in step.inputs.values() for ref in refs if ref.output == "removed"}
+    removed, turned_away = _named(steps, "removed"), _named(steps, "quarantine")
     stages: list[Stage] = []
     open_pass: list[CheckedStep] = []
 
     def close(why: str) -> None:
         if open_pass:
             named = tuple(step.id for step in open_pass if step.id in removed)
-            stages.append(Stage("pass", tuple(open_pass), why, named))
+            stages.append(Stage("pass", tuple(open_pass), why, named, open_pass[0].id in turned_away))
             open_pass.clear()
 
     for step in steps:
@@ -49,6 +49,11 @@ def ancestors(checked: CheckedSpec, step_id: str) -> list[CheckedStep]:
         if step.id in needed:
             needed |= {ref.step for refs in step.inputs.values() for ref in refs if ref.local and ref.step}
     return [step for step in checked.steps if step.id in needed]
+
+
+def _named(steps: Sequence[CheckedStep], output: str) -> set[str | None]:
+    """Return the steps whose output of this name some step needs."""
+    return {ref.step for step in steps for refs in step.inputs.values() for ref in refs if ref.output == output}
 
 
 def _wanted(steps: Sequence[CheckedStep]) -> Counter[str]:

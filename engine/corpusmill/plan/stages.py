@@ -23,6 +23,8 @@ class Stage:
     steps: tuple[CheckedStep, ...]
     why: str
     removed: tuple[str, ...] = ()
+    quarantine: bool = False
+    """True where some step needs the records that the reader turned away."""
 
     @property
     def id(self) -> str:

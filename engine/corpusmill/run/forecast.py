@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
 from corpusmill.errors import CorpusmillError
 from corpusmill.plan.build import build_stages
@@ -44,6 +45,7 @@ class StageForecast:
     shards: int | None = None
     cached: int | None = None
     rows: int | None = None
+    bytes: int | None = None
     reasons: list[str] = field(default_factory=list)
 
 
@@ -136,6 +138,9 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
         one.shards, one.cached = started["total"], started["cached"]
     if finished is not None:
         one.rows = finished["rows"]
+        output = session.results.get((stage.id, None))
+        if isinstance(output, Dataset):
+            one.bytes = sum(entry.part.file.bytes for entry in output.entries)
     if one.state == "runs" and one.shards and stage.kind == "pass":
         one.reasons.append(f"{one.shards - (one.cached or 0)} of {one.shards} shards are not committed")
 

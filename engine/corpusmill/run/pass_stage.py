@@ -15,6 +15,7 @@ from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonic
 from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.errors import BadRecordLimit
 from corpusmill.ledger.counts import StepCounts, merge_counts
+from corpusmill.ledger.quarantine import DOCUMENTS
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.references import resolve_reference
@@ -162,7 +163,7 @@ def _artifacts(session: Session, step: Any) -> dict[str, str]:
 def _key(session: Session, stage: Stage, plan: PassPlan, identity: Any) -> str:
     removed = [index for index, step in enumerate(stage.steps) if step.id in stage.removed]
     described = describe_schema(plan.schemas[0])
-    return make_key("pass", plan.fingerprints, described, identity, removed, session.limit)
+    return make_key("pass", plan.fingerprints, described, identity, removed, stage.quarantine, session.limit)
 
 
 def _usable(session: Session, key: str) -> dict[str, Any] | None:
@@ -172,6 +173,7 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
         return None
     files = [Part.from_json(record["part"]).file, *(Part.from_json(one).file for one in record["removed"].values())]
     files += [FileRef.from_json(record[name]) for name in ("ledger", "quarantine") if record[name]]
+    files += [Part.from_json(record["turned_away"]).file] if record["turned_away"] else []
     if session.store.has_files(files):
         return record
     session.store.forget(key)
@@ -195,6 +197,7 @@ def _units(
             "source": source,
             "schemas": [_hex(plan.schemas[0]), _hex(plan.schemas[-1])],
             "removed": removed,
+            "turned_away": stage.quarantine,
             "batch_bytes": settings.batch_bytes,
             "deadline": stage.steps[0].limits.deadline,
             "on_corrupt_file": stage.steps[0].limits.on_corrupt_file,
@@ -279,6 +282,9 @@ def _publish(session: Session, stage: Stage, plan: PassPlan, records: list[dict[
             parts = [Entry(Part.from_json(record["removed"][str(index)])) for record in records]
             removed = publish_dataset(session.store, plan.schemas[index - first], parts)
             session.results[step.id, "removed"] = removed
+    if stage.quarantine:
+        parts = [Entry(Part.from_json(record["turned_away"])) for record in records]
+        session.results[stage.steps[0].id, "quarantine"] = publish_dataset(session.store, DOCUMENTS, parts)
     return output
 
 

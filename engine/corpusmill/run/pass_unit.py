@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusmill.dataset.canonical import row_sizes
 from corpusmill.dataset.part import PartWriter, write_table
 from corpusmill.dataset.schema import SPLIT, conform
 from corpusmill.errors import CorruptFile
+from corpusmill.ledger.quarantine import DOCUMENTS, READER, as_documents
 from corpusmill.run.breadcrumb import COMMIT, READ, Breadcrumb
 from corpusmill.run.chain import Chain
 from corpusmill.run.chunk import numbered
@@ -97,10 +99,19 @@ class _Attempt:
             "removed": {step: writer.finish().to_json() for step, writer in self._writers.items()},
             "ledger": write_table(store, ledger).to_json() if ledger.num_rows else None,
             "quarantine": write_table(store, quarantine).to_json() if quarantine.num_rows else None,
+            "turned_away": self._turned_away(quarantine) if self._payload["turned_away"] else None,
             "counts": [counts.to_json() for counts in self.chain.counts],
             "splits": dict(sorted(self._splits.items())),
             "bytes": self._bytes,
         }
+
+    def _turned_away(self, quarantine: pa.Table) -> list[Any]:
+        """Publish what the reader rejected as documents."""
+        writer = PartWriter(self._workspace.store, DOCUMENTS)
+        own = quarantine.filter(pc.equal(quarantine["step"], READER))
+        for batch in as_documents(own).to_batches():
+            writer.write(batch)
+        return writer.finish().to_json()
 
     def abandon(self) -> None:
         """Remove what was built."""

@@ -77,22 +77,15 @@ def parse_document(text: str) -> Wanted:
 
 def find_removals(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Removal]:
     """Return the ledger rows of a document, at most `limit`, in the order of the run's ledgers."""
-    found: list[Removal] = []
-    for entry, table in _ledgers(record):
-        rows = table.filter(wanted.mask(table)).slice(0, limit - len(found)).to_pylist()
-        found += [_removal(record.plan, entry, row) for row in rows]
-        if len(found) >= limit:
-            break
-    return found
+    return [_removal(record.plan, entry, row) for entry, row in _rows(record, "ledger", wanted, limit)]
 
 
 def find_quarantined(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Removal]:
-    """Return the quarantined records that fit, at most `limit`: those a reader turned away and those a step failed on."""
-    found: list[Removal] = []
-    for entry, table in _tables(record, "quarantines"):
-        for row in table.filter(wanted.mask(table)).slice(0, limit - len(found)).to_pylist():
-            place = {**row, "step": max(int(row["step"]), 0), "rule": row["reason"], "detail": row["detail"] or None}
-            found.append(replace(_removal(record.plan, entry, place), verdict="quarantined"))
+    """Return the quarantined records that fit, at most `limit`: those a reader rejected and those a step failed on."""
+    found = []
+    for entry, row in _rows(record, "quarantines", wanted, limit):
+        named = {**row, "step": max(int(row["step"]), 0), "rule": row["reason"], "detail": row["detail"] or None}
+        found.append(replace(_removal(record.plan, entry, named), verdict="quarantined"))
     return found
 
 
@@ -139,9 +132,18 @@ def _ledgers(record: RunRecord, *, reverse: bool = False) -> Iterator[tuple[Mapp
     return _tables(record, "ledger", reverse=reverse)
 
 
-def _tables(
-    record: RunRecord, name: str, *, reverse: bool = False
-) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
+def _rows(
+    record: RunRecord, name: str, wanted: Wanted, limit: int
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    for entry, table in _tables(record, name):
+        for row in table.filter(wanted.mask(table)).slice(0, limit).to_pylist():
+            yield entry, row
+            limit -= 1
+        if limit <= 0:
+            return
+
+
+def _tables(record: RunRecord, name: str, *, reverse: bool = False) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
     """Yield (entry of `outputs.json`, table) of every ledger or quarantine, memory-mapped one at a time."""
     import pyarrow as pa
 
