@@ -22,7 +22,8 @@ def run_token_stage(session: Session, stage: Stage) -> None:
     tokenizer = resolve_reference(step.inputs["tokenizer"][0], session.results, session.store)
     assert isinstance(tokenizer, Artifact)
     _, entries = bound_entries(session, step, "documents")
-    units = [_encode_unit(entry, tokenizer.digest, step.column) for entry in entries]
+    add_end = bool(getattr(step.options, "add_end", True))
+    units = [_encode_unit(entry, tokenizer.digest, step.column, add_end) for entry in entries]
     progress = session.start_stage(stage, len(units) + 1, 0)
     records = _run(session, stage, progress, units)
     parts = [TokenPart.from_json(records[unit.key]["part"]) for unit in units]
@@ -42,7 +43,7 @@ def run_token_stage(session: Session, stage: Stage) -> None:
     session.finish_stage(progress, output, sum(part.rows for part in parts), {})
 
 
-def _encode_unit(entry: Any, tokenizer: str, column: str) -> Unit:
+def _encode_unit(entry: Any, tokenizer: str, column: str, add_end: bool) -> Unit:
     selection = entry.selection.to_json() if entry.selection else None
     payload = {
         "part": entry.part.to_json(),
@@ -50,8 +51,9 @@ def _encode_unit(entry: Any, tokenizer: str, column: str) -> Unit:
         "split": None,
         "tokenizer": tokenizer,
         "column": column,
+        "add_end": add_end,
     }
-    key = make_key("encode", tokenizer, column, entry.identity())
+    key = make_key("encode", tokenizer, column, add_end, entry.identity())
     return Unit(key, "encode", payload, weight=entry.part.file.bytes)
 
 

@@ -29,7 +29,9 @@ def run_encode(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
 
     folder = workspace.artifact(payload["tokenizer"]).path
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    end = end_token(tokenizer, folder)
+    # A document that spells a special token is text, not a command.
+    tokenizer.encode_special_tokens = True
+    end = end_token(tokenizer, folder) if payload["add_end"] else None
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
     entry = Entry(Part.from_json(payload["part"]), Selection.from_json(payload["selection"]))
     tables = []
@@ -87,13 +89,15 @@ def end_token(tokenizer: Any, folder: Any) -> int:
     return int(found)
 
 
-def _table(batch: pa.RecordBatch, texts: list[str], ids: list[list[int]], end: int, dtype: Any) -> pa.Table:
-    lengths = np.fromiter((len(one) + 1 for one in ids), np.int64, len(ids))
+def _table(batch: pa.RecordBatch, texts: list[str], ids: list[list[int]], end: int | None, dtype: Any) -> pa.Table:
+    ending = 0 if end is None else 1
+    lengths = np.fromiter((len(one) + ending for one in ids), np.int64, len(ids))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values: npt.NDArray[Any] = np.empty(int(offsets[-1]), dtype)
     for one, start in zip(ids, offsets, strict=False):
         values[start : start + len(one)] = one
-        values[start + len(one)] = end
+        if end is not None:
+            values[start + len(one)] = end
     tokens = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
     labelled = batch.schema.get_field_index(SPLIT) >= 0
     columns = {

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
 from corpusmill.run.unit import Done, Failed, Outcome
 from corpusmill.run.workspace import Workspace
+
+# Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
+# second under load. The OpenMP runtime reads this when it is loaded, which no operator has done yet.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _workspaces: dict[str, Workspace] = {}
 
