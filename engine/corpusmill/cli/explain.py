@@ -13,11 +13,13 @@ from corpusmill.run.records import DEFAULT_STORE
 @click.argument("run")
 @click.argument("document")
 @click.option("--store", default=DEFAULT_STORE, show_default=True, help="The store the run is in.")
+@click.option("--recorded", is_flag=True, help="Show only what the run recorded: run no step again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(run: str, document: str, store: str, as_json: bool) -> None:
+def explain(run: str, document: str, store: str, recorded: bool, as_json: bool) -> None:
     """Say what RUN did with DOCUMENT: kept or removed, by which step, rule, value and threshold.
 
-    RUN is a run's name, or NAME@TIME. DOCUMENT is an id, its first 8 characters or more, or FILE@OFFSET.
+    RUN is a run's name, or NAME@TIME. DOCUMENT is an id, its first 8 characters or more, or FILE@OFFSET. The steps
+    (and plugin files of the run) are run again on this one document, so that those it passed show their values too.
 
     \b
     Examples:
@@ -26,8 +28,9 @@ def explain(run: str, document: str, store: str, as_json: bool) -> None:
     """
     from corpusmill.report.decisions import fate_json, fate_text
     from corpusmill.run.records import latest_run
+    from corpusmill.run.replay import replay
     from corpusmill.run.trace import trace
 
     name, _, time = run.partition("@")
-    fate = trace(latest_run(store, name, time or None), document)
+    fate = trace(latest_run(store, name, time or None), document, None if recorded else replay)
     click.echo(json.dumps(fate_json(fate), indent=2) if as_json else fate_text(fate), nl=as_json)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from corpusmill.report.difference import difference
 from corpusmill.report.plain import number, table, visible
 from corpusmill.run.decision import Fate, Signal, StepDecision
 
 _MARKS = {"kept": "✓", "changed": "✓", "removed": "✗", "quarantined": "!", "unknown": "·"}
 _WORDS = {"most": "at most", "least": "at least"}
+_INDENT = " " * 7
 
 
 def fate_text(fate: Fate) -> str:
@@ -30,8 +32,12 @@ def fate_json(fate: Fate) -> dict[str, Any]:
 
 
 def _verdict(one: StepDecision) -> str:
+    if one.uses.startswith("read.") and one.verdict in ("unknown", "kept"):
+        return "read"
     if one.verdict == "unknown":
-        return "read" if one.uses.startswith("read.") else "passed"
+        return "passed"
+    if one.verdict == "quarantined" and one.rule:
+        return f"quarantined: {visible(one.rule)}"
     if one.verdict != "removed" or not one.rule:
         return one.verdict
     against = "" if one.threshold is None else f" (threshold {number(one.threshold)})"
@@ -41,13 +47,16 @@ def _verdict(one: StepDecision) -> str:
 
 def _details(one: StepDecision) -> list[str]:
     lines = []
+    if one.note:
+        lines.append(f"{_INDENT}! {visible(one.note, 200)}")
     if one.detail:
-        lines.append(f"       detail: {visible(one.detail, 100)}")
+        lines.append(f"{_INDENT}detail: {visible(one.detail, 100)}")
     if one.other:
-        lines.append(f"       kept instead: {visible(one.other)}")
-    lines += table([_signal(signal) for signal in one.signals], "..r", indent="       ")
+        lines.append(f"{_INDENT}kept instead: {visible(one.other)}")
+    lines += [f"{_INDENT}{visible(name)} = {visible(number(value), 100)}" for name, value in one.columns]
+    lines += table([_signal(signal) for signal in one.signals], "..r", indent=_INDENT)
     if one.before is not None and one.after is not None and one.before != one.after:
-        lines += [f"       - {visible(one.before, 100)}", f"       + {visible(one.after, 100)}"]
+        lines += [f"{_INDENT}{line}" for line in difference(one.before, one.after)]
     return lines
 
 

@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from corpusmill.errors import UsageError
 from corpusmill.run.decision import Fate, StepDecision
 from corpusmill.run.records import RunRecord, sources
-from corpusmill.run.search import Removal, Wanted, find_kept, find_removals, parse_document
+from corpusmill.run.search import Removal, Wanted, find_kept, find_quarantined, find_removals, parse_document
 
 Replay = Callable[[RunRecord, str], Sequence[StepDecision]]
 """Runs the steps of a run again on one document (its id) and returns each step's decision with measured values."""
 
 _DOCUMENT_KINDS = {"read", "clean", "filter", "annotate", "augment", "split", "dedup", "mix"}
+
+
+@dataclass(frozen=True)
+class Located:
+    """A document as a run knows it: who it is, how it ended (kept, removed or quarantined) and at which step.
+
+    `removal`: the row of the ledger or the quarantine that took it out. `found_in`: the datasets it stands in.
+    """
+
+    id: str
+    file: str | None
+    offset: int | None
+    outcome: str
+    target: str
+    removal: Removal | None
+    found_in: tuple[str, ...]
+
+
+def locate(record: RunRecord, document: str) -> Located:
+    """Find one document by its id, the start of one, or FILE@OFFSET, in datasets, ledgers and quarantines.
+
+    Raises UsageError when no document fits, or several do.
+    """
+    wanted = parse_document(document)
+    removals, kept = find_removals(record, wanted), find_kept(record, wanted)
+    if not removals and not kept:
+        removals = find_quarantined(record, wanted)
+    identity = _one(record, document, wanted, removals, kept)
+    removal = next((one for one in reversed(removals) if one.id == identity["id"]), None)
+    steps = [step for step, rows in kept.items() if any(row.get("id") == identity["id"] for row in rows)]
+    if steps and (removal is None or _last_datasets(record) & set(steps)):
+        return Located(**identity, outcome="kept", target=steps[-1], removal=None, found_in=tuple(steps))
+    assert removal is not None  # _one found it in one of the two
+    return Located(**identity, outcome=removal.verdict, target=removal.step, removal=removal, found_in=tuple(steps))
 
 
 def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fate:
@@ -22,22 +57,13 @@ def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fat
     Steps before the last one are `unknown` in their values unless `replay` measures them again. Raises UsageError
     when no document fits, or several do.
     """
-    wanted = parse_document(document)
-    removals, kept = find_removals(record, wanted), find_kept(record, wanted)
-    identity = _one(record, document, wanted, removals, kept)
-    removal = next((one for one in reversed(removals) if one.id == identity["id"]), None)
-    steps = [step for step, rows in kept.items() if any(row.get("id") == identity["id"] for row in rows)]
-    last = _last_datasets(record)
-    if steps and (removal is None or last & set(steps)):
-        decisions = _passed(record, steps[-1], set(steps), included=True)
-        outcome = "kept"
-    else:
-        assert removal is not None  # _one found it in one of the two
-        decisions = [*_passed(record, removal.step, set(steps), included=False), _removed(record, removal)]
-        outcome = "removed"
+    found = locate(record, document)
+    decisions = _passed(record, found.target, set(found.found_in), included=found.removal is None)
+    if found.removal is not None:
+        decisions.append(_removed(record, found.removal))
     if replay is not None:
-        decisions = _merged(decisions, replay(record, identity["id"]))
-    return Fate(identity["id"], identity["file"], identity["offset"], outcome, tuple(decisions), tuple(steps))
+        decisions = _merged(decisions, replay(record, found.id))
+    return Fate(found.id, found.file, found.offset, found.outcome, tuple(decisions), found.found_in)
 
 
 def _one(
@@ -105,12 +131,14 @@ def _parent(steps: Mapping[str, Mapping[str, Any]], step: str, found_in: set[str
 
 def _removed(record: RunRecord, one: Removal) -> StepDecision:
     uses = str(_steps(record.plan).get(one.step, {}).get("uses", ""))
-    return StepDecision(one.step, uses, "removed", one.rule, one.value, one.threshold, one.detail, one.other)
+    return StepDecision(one.step, uses, one.verdict, one.rule, one.value, one.threshold, one.detail, one.other)
 
 
 def _merged(known: list[StepDecision], replayed: Sequence[StepDecision]) -> list[StepDecision]:
     """Take what was measured again; the ledger keeps the last word on what removed the document."""
-    last = known[-1] if known and known[-1].verdict == "removed" else None
+    if not replayed:
+        return known
+    last = known[-1] if known and known[-1].verdict in ("removed", "quarantined") else None
     merged = [
         StepDecision(**{**one.__dict__, **{k: v for k, v in last.__dict__.items() if v not in (None, ())}})
         if last is not None and one.step == last.step
