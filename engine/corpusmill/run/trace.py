@@ -40,7 +40,7 @@ def locate(record: RunRecord, document: str) -> Located:
     """
     wanted = parse_document(document)
     removals, kept = find_removals(record, wanted), find_kept(record, wanted)
-    if not removals and not kept:
+    if not removals and not _last_datasets(record) & set(kept):
         removals = find_quarantined(record, wanted)
     identity = _one(record, document, wanted, removals, kept)
     removal = next((one for one in reversed(removals) if one.id == identity["id"]), None)
