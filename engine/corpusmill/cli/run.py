@@ -18,6 +18,7 @@ from corpusmill.cli.terminal import complain, say, say_json
 @click.option("--workers", type=click.IntRange(1), help="How many workers a local Ray cluster gets.")
 @click.option("--batch-bytes", metavar="SIZE", help="How much text a batch holds; changes speed, never a result.")
 @click.option("--until", metavar="STEP", help="Run this step and what it needs, no more.")
+@click.option("--seed", type=int, help="Another seed than the spec's.")
 @click.option("--limit", type=click.IntRange(1), help="Documents a shard: a quick try; kept apart from full runs.")
 @click.option("--debug", is_flag=True, help="Run everything in this process, so that breakpoints work.")
 @click.option("--wait", is_flag=True, help="Wait for another run of this pipeline instead of refusing.")
@@ -35,6 +36,7 @@ def run(
     workers: int | None,
     batch_bytes: str | None,
     until: str | None,
+    seed: int | None,
     limit: int | None,
     debug: bool,
     wait: bool,
@@ -49,10 +51,9 @@ def run(
     from corpusmill.report.ending import ending_text, run_observers
     from corpusmill.run.driver import RunOptions, run_spec
 
-    settings = {"run.batch_bytes": batch_bytes} if batch_bytes else None
-    checked = check(
-        spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until, deep=False
-    )
+    given = {"run.batch_bytes": batch_bytes, "seed": seed}
+    settings = {name: value for name, value in given.items() if value is not None}
+    checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until)
     options = RunOptions(store, executor, address, workers, until, limit, debug, wait)
     result = run_spec(checked, options, run_observers(sys.stderr, quiet=quiet or as_json))
     for notice in result.notices:
