@@ -30,7 +30,9 @@ def run_identify(payload: Mapping[str, Any], workspace: Workspace) -> dict[str, 
 
 def _ranges(reader: Any, file: LocalFile) -> list[Range]:
     ranges = [(0, 0)] if file.size == 0 else reader.ranges(file)
+    # Where ranges do not count bytes the whole file decides each of them: one hash serves all.
+    whole = None if reader.counts == "bytes" else range_hash(reader, file, 0, 0)
     return [
-        Range(file.name, file.path, start, stop, range_hash(reader, file, start, stop), file.size)
+        Range(file.name, file.path, start, stop, whole or range_hash(reader, file, start, stop), file.size)
         for start, stop in ranges
     ]

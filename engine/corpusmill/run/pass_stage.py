@@ -34,6 +34,8 @@ class PassPlan:
     sources: list[dict[str, Any]]
     identities: list[Any]
     weights: list[int]
+    damaged: list[dict[str, Any]]
+    """Files that cannot be cut into shards."""
 
 
 def run_pass_stage(session: Session, stage: Stage) -> None:
@@ -82,12 +84,12 @@ def plan_pass(session: Session, stage: Stage) -> PassPlan:
             prints[index] = make_key("bound", prints[index], artifacts)
     if stage.reads_files:
         source_schema = canonical_schema({**operators[0].adds(), **ENGINE_COLUMNS})
-        sources, identities, weights = _file_sources(session, stage, operators[0], recipes[0])
+        sources, identities, weights, damaged = _file_sources(session, stage, operators[0], recipes[0])
         following = operators[1:]
     else:
         source_schema, sources, identities, weights = _dataset_sources(session, stage)
-        following = operators
-    return PassPlan(recipes, prints, _schemas(source_schema, following), sources, identities, weights)
+        following, damaged = operators, []
+    return PassPlan(recipes, prints, _schemas(source_schema, following), sources, identities, weights, damaged)
 
 
 def _schemas(schema: pa.Schema, operators: list[Any]) -> list[pa.Schema]:
@@ -108,10 +110,11 @@ def _schemas(schema: pa.Schema, operators: list[Any]) -> list[pa.Schema]:
 
 def _file_sources(
     session: Session, stage: Stage, reader: Any, reader_recipe: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[Any], list[int]]:
+) -> tuple[list[dict[str, Any]], list[Any], list[int], list[dict[str, Any]]]:
     limits = stage.steps[0].limits
     sources, identities, weights = [], [], []
-    for shard in find_shards(session, stage, reader, reader_recipe):
+    shards, damaged = find_shards(session, stage, reader, reader_recipe)
+    for shard in shards:
         sources.append(
             {
                 "kind": "files",
@@ -122,7 +125,7 @@ def _file_sources(
         # The bound on documents decides what is read, so unlike other limits it is part of the key.
         identities.append([[one.identity for one in shard], limits.max_document_bytes])
         weights.append(sum(_weight(reader, one) for one in shard))
-    return sources, identities, weights
+    return sources, identities, weights, damaged
 
 
 def _weight(reader: Any, one: Any) -> int:
@@ -217,7 +220,8 @@ def _pools(session: Session, stage: Stage, plan: PassPlan) -> Any:
 
 
 def _report_damage(session: Session, stage: Stage, plan: PassPlan, records: list[dict[str, Any]]) -> None:
-    damaged = {name: (reason, offset) for record in records for name, reason, offset in record["damaged"]}
+    damaged = {one["file"]: (one["reason"], one["offset"]) for one in plan.damaged}
+    damaged |= {name: (reason, offset) for record in records for name, reason, offset in record["damaged"]}
     listed = [{"file": name, "reason": reason, "offset": offset} for name, (reason, offset) in sorted(damaged.items())]
     report_damaged(session, stage, listed)
 

@@ -20,10 +20,12 @@ _BATCH_BYTES = 256 << 20
 _BATCH_FILES = 500
 
 
-def find_shards(session: Session, stage: Stage, reader: Any, recipe: dict[str, Any]) -> list[list[Range]]:
-    """Return the shards of a reader's input in order; damaged files are reported, or left out under `quarantine`.
+def find_shards(
+    session: Session, stage: Stage, reader: Any, recipe: dict[str, Any]
+) -> tuple[list[list[Range]], list[dict[str, Any]]]:
+    """Return the shards of a reader's input in order, and the files left out because they cannot even be cut.
 
-    Raises InputError that lists all damaged files when `on_corrupt_file` is `fail`.
+    Damage is told at the end of the stage, when reading has found all of it: people mend files once.
     """
     files = find_files(reader.options.paths, session.base)
     index = FileIndex(session.store, recipe, reader.options.shard)
@@ -42,8 +44,8 @@ def find_shards(session: Session, stage: Stage, reader: Any, recipe: dict[str, A
 
         session.run(stage, progress, units, done)
         index.put(files, known)
-    report_damaged(session, stage, damaged)
-    return list(group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard))
+    shards = group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard)
+    return list(shards), damaged
 
 
 def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:

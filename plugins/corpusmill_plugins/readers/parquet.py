@@ -32,6 +32,7 @@ class Parquet(Reader):
     """
 
     suffixes = (".parquet",)
+    counts = "row groups"
 
     class Options(Reader.Options):
         """Options of read.parquet."""
