@@ -162,7 +162,7 @@ def test_rows_of_parquet_are_found_by_number(tmp_path: Path) -> None:
 
 def test_a_near_duplicate_tells_how_alike(tmp_path: Path) -> None:
     """The ledger of MinHash gives the similarity beside the threshold, and the document that stayed."""
-    words = " ".join(f"word{number}" for number in range(300))
+    words = " ".join(f"word{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(300))
     offsets = write_rows(tmp_path / "a.jsonl", [words, words + " more"])
     record = run(
         tmp_path,
