@@ -25,6 +25,8 @@ class ExactDuplicates(Deduplicator):
     reason: ClassVar[str] = "exact_duplicate"
 
     class Options(Deduplicator.Options):
+        """What a spec may say."""
+
         normalise: Literal["none", "whitespace", "casefold", "casefold-whitespace"] = option(
             "none", help="what differences are ignored"
         )

@@ -25,7 +25,8 @@ class MinHashDuplicates(Deduplicator):
     Documents are folded first: case, accents, compatibility forms and punctuation do not count, a run of digits is one
     "0"; each letter of a script without spaces (Chinese, Japanese, Thai) is a word. Then `bands` x `rows` minima of the
     n-grams are taken. Documents that share all minima of a band are candidates; the share of equal minima estimates
-    their Jaccard similarity (standard error 0.04 at 112 minima), and `verify: signature` keeps the candidates at or above
+    their Jaccard similarity (standard error 0.04 at 112 minima), and `verify: signature` keeps the candidates at
+    or above
     `threshold`. `verify: none` takes all candidates, as most tools do.
 
     Sketches depend on bands, rows and ngram: another threshold with the same bands sketches nothing again.
@@ -40,6 +41,8 @@ class MinHashDuplicates(Deduplicator):
     reason: ClassVar[str] = "near_duplicate"
 
     class Options(Deduplicator.Options):
+        """What a spec may say."""
+
         threshold: float = option(0.7, gt=0, le=1, unit="Jaccard similarity", help="how alike duplicates are at least")
         bands: int | None = option(None, ge=1, le=4096, help="bands; from the threshold if not given")
         rows: int | None = option(None, ge=1, le=4096, help="minima a band; from the threshold if not given")

@@ -31,11 +31,13 @@ class GopherQuality(Filter):
     `whitespace` is `str.split()`. Default: `unicode` for datatrove (in place of spaCy, which is 100 times slower),
     `whitespace` for Dolma and DCLM, as there. (DCLM counts its words by Unicode rules under both.)
 
-    *Chinese and other scripts without spaces.* The rules were written for English. A document is Chinese or spaceless by
+    *Chinese and other scripts without spaces.* The rules were written for English. A document is Chinese or
+    spaceless by
     `language_column` (zh…; ja, th, lo, km, my), or else by its letters (3 in 10 of a script without spaces; Chinese if
     half of those are Han and less than a tenth Kana). Its words are single characters under either word rule, so:
     the mean word length is not judged (the signal is a neutral 5, drawn inside the limits); Chinese stop words are
-    function characters (的 了 是 在 …), in other spaceless scripts they are not judged (the signal is the limit). All other
+    function characters (的 了 是 在 …), in other spaceless scripts they are not judged (the signal is the limit).
+    All other
     rules apply as they are; `min_words` then counts characters. `adapt: false` judges every document as English.
 
     Null and empty documents have no words and fail the first rule. Ratios over nothing are 0.
@@ -44,6 +46,8 @@ class GopherQuality(Filter):
     version = 1
 
     class Options(Filter.Options):
+        """What a spec may say."""
+
         dialect: Literal["datatrove", "dolma", "dclm"] = option("datatrove", help="whose reading of the rules")
         words: Literal["unicode", "whitespace"] | None = option(None, help="word rule; the dialect's if not given")
         min_words: int = option(50, ge=0, unit="words", help="fewest words")
@@ -93,13 +97,8 @@ class GopherQuality(Filter):
     def rules(self) -> Sequence[Rule]:
         """The rules in datatrove's order."""
         limits = self.options
-        apart = limits.dialect == "datatrove"
-        symbols = (
-            [at_most("hashes", limits.max_symbols, "too_many_hashes")]
-            + [at_most("ellipses", limits.max_symbols, "too_many_ellipses")]
-            if apart
-            else [at_most("symbols", limits.max_symbols, "too_many_symbols")]
-        )
+        names = ("hashes", "ellipses") if limits.dialect == "datatrove" else ("symbols",)
+        symbols = [at_most(name, limits.max_symbols, f"too_many_{name}") for name in names]
         return [
             at_least("words", limits.min_words, "too_few_words"),
             at_most("words", limits.max_words, "too_many_words"),

@@ -25,18 +25,23 @@ _ORDER = {
 class GopherRepetition(Filter):
     """Drop documents that repeat themselves: Gopher's rules (Rae et al. 2021, arXiv 2112.11446), table A1.
 
-    `dialect` says whose reading: `datatrove` (0.10.1; FineWeb) counts what comes again after the first time, against the
+    `dialect` says whose reading: `datatrove` (0.10.1; FineWeb) counts what comes again after the first time,
+    against the
     whole text, and walks repeated n-grams from the left; `dolma` (tagger gopher_v1, limits of the v1.6 mixer, no
     paragraphs) and `dclm` (2025-09) count all occurrences, against the characters of words, Dolma with overlaps
     counted again, DCLM each word once. Empty documents fall to `datatrove` and `dclm`, stay in `dolma`.
 
-    Signals are shares: of paragraphs, lines and their characters that are repeats; `top_2` to `top_4`, characters of the
-    most frequent n-gram; `repeated_5` to `repeated_10`, characters of n-grams that occur again. Words are cut as in `filter.gopher-quality`: default `unicode` (`whitespace` for Dolma).
+    Signals are shares: of paragraphs, lines and their characters that are repeats; `top_2` to `top_4`, characters
+    of the
+    most frequent n-gram; `repeated_5` to `repeated_10`, characters of n-grams that occur again. Words are cut as
+    in `filter.gopher-quality`: default `unicode` (`whitespace` for Dolma).
     """
 
     version = 1
 
     class Options(Filter.Options):
+        """What a spec may say."""
+
         dialect: Literal["datatrove", "dolma", "dclm"] = option("datatrove", help="whose reading of the rules")
         words: Literal["unicode", "whitespace"] | None = option(None, help="word rule; the dialect's if not given")
         max_paragraphs: float | None = option(None, ge=0, unit="share", help="most repeated paragraphs")

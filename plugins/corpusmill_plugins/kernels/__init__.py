@@ -1,1 +1,1 @@
-"""Compiled text kernels: UTF-8 buffers in, numbers out; each has a plain Python twin in `plain` that tests hold it to."""
+"""Compiled text kernels: UTF-8 buffers in, numbers out; each is held to a plain Python twin."""

@@ -1,7 +1,9 @@
-"""What the kernels know of each code point: class flags and its folded form, in two-stage tables of one Unicode version.
+"""What the kernels know of each code point: class flags and its folded form, in two-stage tables.
 
-`codepoints.npz` is built from `unicodedata` by `python -m corpusmill_plugins.kernels.codepoints` and shipped, so results
-do not change with the Python that runs them (`UNICODE` says the version). A code point unassigned in that version has no
+`codepoints.npz` is built from `unicodedata` by `python -m corpusmill_plugins.kernels.codepoints` and shipped, so
+results
+do not change with the Python that runs them (`UNICODE` says the version). A code point unassigned in that version
+has no
 flag and separates words when folded.
 
 *Layout.* A table is `index` uint16 (8192,), code point >> 8 -> page, and `pages` (pages * 256,): the entry of `c` is
@@ -117,4 +119,3 @@ def _two_stages(entries: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.uint16
 if __name__ == "__main__":
     save: Callable[..., None] = np.savez_compressed
     save(FILE, **build())
-    print(f"{FILE}: {FILE.stat().st_size} bytes, Unicode {UNICODE}")

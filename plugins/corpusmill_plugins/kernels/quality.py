@@ -202,10 +202,10 @@ def count_marks(text, row):  # type: ignore[no-untyped-def]
             if run == 3:
                 dots += 1
                 run = 0
-            if at >= free and at + 4 < size and text[at + 1] == 32 and text[at + 2] == 46:
-                if text[at + 3] == 32 and text[at + 4] == 46:
-                    spaced += 1
-                    free = at + 5
+            near = at >= free and at + 4 < size and text[at + 1] == 32 and text[at + 2] == 46
+            if near and text[at + 3] == 32 and text[at + 4] == 46:
+                spaced += 1
+                free = at + 5
         else:
             run = 0
             if byte == 0xE2 and at + 2 < size and text[at + 1] == 0x80 and text[at + 2] == 0xA6:
@@ -274,7 +274,8 @@ def count_lines(text, flags, dialect, row):  # type: ignore[no-untyped-def]
 
 @kernel
 def count_rows(  # type: ignore[no-untyped-def]
-    data, starts, ends, longest, profiles, dialect, rule, stops, stop_bytes, zh_stops, zh_bytes, ascii_flags, index, pages, out
+    data, starts, ends, longest, profiles, dialect, rule, stops, stop_bytes, zh_stops, zh_bytes,
+    ascii_flags, index, pages, out
 ):
     """Count every row. Scratch is sized for the longest; only what a row touches costs memory."""
     flags = np.empty(longest + 1, np.uint16)
@@ -298,8 +299,9 @@ def count_rows(  # type: ignore[no-untyped-def]
         if dialect == DOLMA:
             row[9] = double_median(lengths[:count])
         if profile == CHINESE:
-            count_stop_words(data, start, count, begins, stops_at, zh_stops, zh_bytes, lower, scratch, zh_seen, row[10:12])
+            at_most, table, known = zh_bytes, zh_stops, zh_seen
         else:
-            count_stop_words(data, start, count, begins, stops_at, stops, stop_bytes, lower, scratch, seen, row[10:12])
+            at_most, table, known = stop_bytes, stops, seen
+        count_stop_words(data, start, count, begins, stops_at, table, at_most, lower, scratch, known, row[10:12])
         count_marks(text, row[12:16])
         count_lines(text, flags, dialect, row[16:19])

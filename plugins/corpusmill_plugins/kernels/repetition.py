@@ -112,6 +112,7 @@ def count_rows(data, starts, ends, longest, dialect, rule, ascii_flags, index, p
         row[1], row[2] = count, reach[count]
         count_ngrams(dialect, count, prefix, reach, keys, counts, slots, places, row[15:24])
         if dialect == DATATROVE:
-            count_stream(data, start, count, begins, stops, stream, offsets, reach, keys, counts, slots, places, row[18:24])
+            later = row[18:24]
+            count_stream(data, start, count, begins, stops, stream, offsets, reach, keys, counts, slots, places, later)
         elif dialect == DOLMA:
             sum_windows(count, reach, row[24:30])

@@ -90,7 +90,8 @@ def minima(hashes, multipliers, masks, out):  # type: ignore[no-untyped-def]
             h1 = min(uint32(uint32(x2 ^ b) * a), uint32(uint32(x3 ^ b) * a))
             h2 = min(uint32(uint32(x4 ^ b) * a), uint32(uint32(x5 ^ b) * a))
             h3 = min(uint32(uint32(x6 ^ b) * a), uint32(uint32(x7 ^ b) * a))
-            out[k] = min(out[k], min(min(h0, h1), min(h2, h3)))
+            h0, h2 = min(h0, h1), min(h2, h3)
+            out[k] = min(out[k], h0, h2)
     for j in range(whole, hashes.shape[0]):
         x = hashes[j]
         for k in range(count):

@@ -1,8 +1,11 @@
 """Cuts a document into words under one of two rules, and notes what kind of word each is.
 
-*Layout.* `flag_bytes` first writes the flags of a document's characters to `flags` uint16, one entry a byte and one more:
+*Layout.* `flag_bytes` first writes the flags of a document's characters to `flags` uint16, one entry a byte and
+one more:
 those of the character at its first byte, CONTINUES at its other bytes (with SPACE, if it is white space), SPACE at the
-end. All that follows walks that array and decodes nothing; places are bytes from the document's start. Its words go to four arrays, one entry a word in order: `begins` int64, `ends` int64, `lengths` int32 (characters), `traits` uint8 (the bits below). The arrays must hold one entry a byte
+end. All that follows walks that array and decodes nothing; places are bytes from the document's start. Its words
+go to four arrays, one entry a word in order: `begins` int64, `ends` int64, `lengths` int32 (characters), `traits`
+uint8 (the bits below). The arrays must hold one entry a byte
 of the document. `RULE_UNICODE` and `RULE_WHITESPACE` are defined in `plain.words`.
 """
 
@@ -157,10 +160,10 @@ def split_words(data, start, size, rule, flags, begins, ends, lengths, traits): 
 @kernel
 def same(data, left, right, size):  # type: ignore[no-untyped-def]
     """True if `size` bytes at two places are equal."""
-    for offset in range(size):
-        if data[left + offset] != data[right + offset]:
-            return False
-    return True
+    offset = 0
+    while offset < size and data[left + offset] == data[right + offset]:
+        offset += 1
+    return offset == size
 
 
 def word_list(text: str, rule: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What a character is: the predicates behind every flag of the tables, and how one character folds for near-duplicates."""
+"""What a character is: the predicates behind every flag of the tables, and how it folds for near-duplicates."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def shingles(text: str, ngram: int) -> list[int]:
 
 
 def signature(text: str, ngram: int, multipliers: Sequence[int], masks: Sequence[int]) -> list[int]:
-    """Return the minima of `(x ^ mask) * multiplier mod 2^32` over the shingles, one a permutation; all ones if none."""
+    """Return the minima of `(x ^ mask) * multiplier mod 2^32` over the shingles; all ones if none."""
     hashes = shingles(text, ngram)
     return [
         min(((one ^ int(mask)) * int(factor) & 0xFFFFFFFF for one in hashes), default=0xFFFFFFFF)

@@ -1,6 +1,7 @@
 """Gopher's quality rules as three public pipelines apply them, in plain Python, and what stands in for them in Chinese.
 
-Sources: datatrove 0.10.1 `GopherQualityFilter`, Dolma 1.2.1 tagger `gopher_v1` with the limits of its v1.6 mixer, DCLM's
+Sources: datatrove 0.10.1 `GopherQualityFilter`, Dolma 1.2.1 tagger `gopher_v1` with the limits of its v1.6 mixer,
+DCLM's
 `refinedweb` filters (2025-09). The rules were written for English. How a document is written decides what of them can
 apply (`profile`):
 

@@ -1,6 +1,7 @@
 """Gopher's repetition rules as three public pipelines apply them, in plain Python over given words.
 
-Each function returns signal -> value; `LIMITS` says what is too much, in the order the pipeline asks. Sources: datatrove
+Each function returns signal -> value; `LIMITS` says what is too much, in the order the pipeline asks. Sources:
+datatrove
 0.10.1 `GopherRepetitionFilter`, Dolma 1.2.1 tagger `gopher_v1` with the limits of its v1.6 mixer, DCLM
 `massive_web_repetition_filters` (2025-09).
 """
