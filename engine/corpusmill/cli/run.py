@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
@@ -53,9 +54,13 @@ def run(
 
     given = {"run.batch_bytes": batch_bytes, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
-    checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until)
     options = RunOptions(store, executor, address, workers, until, limit, debug, wait)
-    result = run_spec(checked, options, run_observers(sys.stderr, quiet=quiet or as_json))
+    # What plugins and Ray print meanwhile goes to stderr: stdout holds the answer and nothing else.
+    with contextlib.redirect_stdout(sys.stderr):
+        checked = check(
+            spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until
+        )
+        result = run_spec(checked, options, run_observers(sys.stderr, quiet=quiet or as_json))
     for notice in result.notices:
         complain(f"note: {notice}")
     if as_json:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from corpusmill.errors import OperatorError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -69,14 +71,25 @@ class Verdicts:
 def decide(signals: Mapping[str, Any], rules: Sequence[Rule], rows: int) -> Verdicts:
     """Judge rows by rules in order; the first failing rule is the verdict.
 
-    `signals`: name -> numbers, one a row (NumPy or Arrow arrays). Raises KeyError for a rule on no signal.
+    `signals`: name -> numbers, one a row (NumPy or Arrow arrays). Raises OperatorError for a rule on no
+    signal and for a signal that has not one number a row.
     """
     import numpy as np
 
     rule = np.full(rows, KEPT, np.int32)
     value = np.full(rows, np.nan)
     for index, one in enumerate(rules):
+        if one.signal not in signals:
+            raise OperatorError(
+                f"a rule asks for the signal {one.signal!r}, which measure() did not return",
+                expected=f"one of {sorted(signals)}",
+            )
         measured = _as_float64(signals[one.signal])
+        if measured.shape != (rows,):
+            raise OperatorError(
+                f"the signal {one.signal!r} has the shape {measured.shape} for a batch of {rows} rows",
+                expected="one number a row",
+            )
         failed = one.fails(measured) & (rule == KEPT)
         rule[failed] = index
         value[failed] = measured[failed]

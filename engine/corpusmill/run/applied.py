@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from corpusmill.dataset.schema import SPLIT, SPLIT_TYPE
+from corpusmill.dataset.schema import SPLIT, SPLIT_TYPE, canonical_type
 from corpusmill.errors import OperatorError
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.verdicts import Verdicts
@@ -46,6 +46,7 @@ def apply_clean(operator: Any, chunk: Chunk) -> Applied:
     result = operator.clean(chunk.batch)
     batch, verdicts = result if isinstance(result, tuple) else (result, None)
     _expect_rows(operator, batch.num_rows, len(chunk))
+    _expect_columns(operator, chunk.batch, batch)
     cleaned = chunk.with_batch(batch)
     before, after = chunk.batch.column(operator.column), batch.column(operator.column)
     changed = 0 if after is before else pc.sum(pc.fill_null(pc.not_equal(before, after), False)).as_py() or 0
@@ -72,7 +73,7 @@ def add_columns(operator: Any, batch: pa.RecordBatch, columns: Mapping[str, Any]
         values = columns[name]
         array = values if isinstance(values, pa.Array) else pa.array(values, kind)
         _expect_rows(operator, len(array), batch.num_rows)
-        batch = set_column(batch, name, array if array.type == kind else array.cast(kind))
+        batch = set_column(batch, name, array if array.type == kind else _cast(operator, name, array, kind))
     return batch
 
 
@@ -80,6 +81,11 @@ def apply_split(operator: Any, chunk: Chunk) -> Applied:
     """Add the split label of each row."""
     labels = np.asarray(operator.split(chunk.batch))
     _expect_rows(operator, len(labels), len(chunk))
+    if labels.dtype.kind not in "iu":
+        raise OperatorError(
+            f"{type(operator).__name__} returned labels of type {labels.dtype}",
+            expected="whole numbers: each row's index into labels()",
+        )
     names = pa.array(operator.labels(), SPLIT_TYPE)
     return Applied(chunk.with_batch(set_column(chunk.batch, SPLIT, names.take(pa.array(labels)))), len(chunk))
 
@@ -127,6 +133,46 @@ def _expect_rows(operator: Operator, found: int, expected: int) -> None:
             f"{type(operator).__name__} returned {found} rows for a batch of {expected}",
             expected="one result a row; only augmenters change the number of rows",
         )
+
+
+def _expect_columns(operator: Operator, before: pa.RecordBatch, after: pa.RecordBatch) -> None:
+    """A cleaner's rows are the rows it was given, with the columns and types it declares."""
+    types = {field.name: field.type for field in before.schema} | dict(operator.adds())
+    for field in after.schema:
+        if field.name not in types:
+            raise OperatorError(
+                f"{type(operator).__name__} made the column {field.name!r}",
+                expected=f"the columns of its input and those that adds() declares: {sorted(types)}",
+            )
+        _expect_type(operator, field.name, field.type, types[field.name])
+    missing = types.keys() - set(after.schema.names) - set(operator.drops())
+    if missing:
+        raise OperatorError(
+            f"{type(operator).__name__} left out the columns {sorted(missing)}",
+            expected="all columns of its input but those that drops() declares",
+        )
+    if "id" in types and not after.column("id").equals(before.column("id")):
+        raise OperatorError(
+            f"{type(operator).__name__} changed the ids or the order of its rows",
+            expected="the same rows in their order",
+        )
+
+
+def _expect_type(operator: Operator, name: str, found: pa.DataType, expected: pa.DataType) -> None:
+    strings = (pa.string(), pa.large_string(), pa.string_view())
+    if canonical_type(found) != canonical_type(expected) and not (found in strings and expected in strings):
+        raise OperatorError(
+            f"{type(operator).__name__} made column {name!r} of type {found}", expected=f"type {expected}, as declared"
+        )
+
+
+def _cast(operator: Operator, name: str, array: pa.Array, kind: pa.DataType) -> pa.Array:
+    try:
+        return array.cast(kind)
+    except pa.ArrowException as error:
+        raise OperatorError(
+            f"{type(operator).__name__} made column {name!r} of type {array.type}", expected=f"type {kind}, as declared"
+        ) from error
 
 
 APPLY: dict[str, Callable[[Any, Chunk], Applied]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +23,27 @@ class Crumb:
 
 
 class Breadcrumb:
-    """Writes crumbs; memory-mapped, so that a SIGKILL right after the write loses nothing."""
+    """Writes crumbs; memory-mapped, so that a SIGKILL right after the write loses nothing.
+
+    Each worker maps a file of its own and renames it into place: the last words of one that died before stay whole
+    under its map, and a worker of a dead driver that lives on for a second cannot write into its successor's.
+    """
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes(_LAYOUT.size))
-        self.path = path
-        with path.open("r+b") as stream:
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_bytes(_LAYOUT.pack(READ.encode(), -1, -1, -1))
+        with beside.open("r+b") as stream:
             self._map = mmap.mmap(stream.fileno(), _LAYOUT.size)
+        os.replace(beside, path)
+        self.path = path
 
     def put(self, phase: str, step: int = -1, first: int = -1, last: int = -1) -> None:
         """Say what comes next."""
         _LAYOUT.pack_into(self._map, 0, phase.encode(), step, first, last)
 
     def remove(self) -> None:
-        """The unit ended well: nothing to tell."""
+        """The unit ended: nothing to tell. Harmless when it was removed before."""
         self._map.close()
         self.path.unlink(missing_ok=True)
 
@@ -50,4 +57,4 @@ def read_crumb(path: Path) -> Crumb | None:
     if len(data) < _LAYOUT.size:
         return None
     phase, step, first, last = _LAYOUT.unpack(data[: _LAYOUT.size])
-    return Crumb(phase.rstrip(b"\0").decode() or READ, step, first, last)
+    return Crumb(phase.rstrip(b"\0").decode("ascii", "replace") or READ, step, first, last)

@@ -45,7 +45,10 @@ class Chain:
         self._on_removed, self._calls = on_removed, calls or {}
         self.counts = [StepCounts() for _ in range(first_step + len(operators))]
         self.ledger, self.quarantine = Ledger(), Quarantine()
-        self.guard = Guard(list(names), self._reject, deadline=deadline)
+        # The reader, where there is one, is a step of the stage too.
+        steps = [*names[:first_step], *(operator.context.step for operator in operators)]
+        elsewhere = frozenset(self._calls)
+        self.guard = Guard(list(names), self._reject, deadline=deadline, steps=steps, elsewhere=elsewhere)
 
     def run(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Yield what is left of the rows after all operators."""

@@ -20,6 +20,7 @@ from corpusmill.run.choose import choose_executor
 from corpusmill.run.interrupts import obey_signals
 from corpusmill.run.journal import Journal
 from corpusmill.run.lease import Lease
+from corpusmill.run.leftovers import clean_scratch
 from corpusmill.run.observers import Observers
 from corpusmill.run.policy import Control
 from corpusmill.run.records import DEFAULT_STORE
@@ -65,7 +66,9 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     for observer in (journal, *observers):
         manager.register(observer)
     control = Control()
-    with Lease(store, spec.name, wait=options.wait), obey_signals(control, settings_for(store, checked)["scratch"]):
+    scratch = settings_for(store, checked)["scratch"]
+    with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
+        clean_scratch(Path(scratch))
         executor = choose_executor(checked, stages, options, settings_for(store, checked))
         session = Session(
             checked, store, executor, settings_for(store, checked), Observers(manager), control, folder, options.limit

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from corpusmill.run.parentage import die_with
 from corpusmill.run.unit import Died, Failed, Outcome, Unit
 from corpusmill.run.worker import run_unit
-
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class InlineExecutor:
@@ -88,6 +88,7 @@ class InlineExecutor:
         try:
             self._worker_pipe().send(_message(self._running))
         except (BrokenPipeError, ConnectionResetError):
+            # The worker died between two units: nothing of this one had started.
             self._forget_worker()
             self._worker_pipe().send(_message(self._running))
 
@@ -97,8 +98,8 @@ class InlineExecutor:
             if self._pipe.poll():
                 outcome: Outcome = self._pipe.recv()
                 return outcome
-        except (EOFError, ConnectionResetError):
-            pass
+        except (EOFError, OSError):
+            pass  # it died before it answered, or in the middle of its answer
         except Exception as error:
             return Failed(RuntimeError(f"a worker's answer cannot be read: {type(error).__name__}: {error}"))
         self._process.join()
@@ -146,7 +147,10 @@ class DirectExecutor:
         if not self._queue:
             return None
         unit = self._queue.popleft()
-        return unit, run_unit(unit.kind, unit.key, unit.payload, self._settings, unit.handles)
+        # No deadline: a breakpoint may take its time, and a crash would be the driver's.
+        payload = {**unit.payload, "deadline": None} if "deadline" in unit.payload else unit.payload
+        with contextlib.redirect_stdout(sys.stderr):
+            return unit, run_unit(unit.kind, unit.key, payload, self._settings, unit.handles)
 
     def pools(self, recipes: Mapping[int, Any], resources: Mapping[int, Any]) -> None:
         """Models are called in place."""
@@ -175,12 +179,11 @@ def _message(unit: Unit) -> tuple[Any, ...]:
 def _serve(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:
     """Answer units until the driver closes its end or dies."""
     drivers_end.close()
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != driver:
-        return
-    # A Ctrl-C reaches the whole process group; only the driver decides what it means.
+    die_with(driver)
+    # A Ctrl-C reaches the whole process group, a SIGTERM may; only the driver decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _speak_on_stderr()
     while True:
         try:
             kind, key, payload, handles = pipe.recv()
@@ -193,3 +196,13 @@ def _serve(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any
             # An error that cannot cross the pipe is replaced by one that says the same.
             error = getattr(outcome, "error", outcome)
             pipe.send(Failed(RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _speak_on_stderr() -> None:
+    """What operators print goes to stderr: stdout belongs to the command's own answer.
+
+    The streams are new ones: a thread of the driver may have held the old ones' locks at the fork.
+    """
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ def obey_signals(control: Control, scratch: str) -> Iterator[None]:
     """Handle SIGINT and SIGTERM for the duration of a run; outside the main thread nothing is installed."""
     stop = Path(scratch) / STOP_FILE
     stop.unlink(missing_ok=True)
+    if sys.argv[1:2] == ["run"]:
+        control.resume = f"corpusmill {shlex.join(sys.argv[1:])}"
     if threading.current_thread() is not threading.main_thread():
         yield
         return

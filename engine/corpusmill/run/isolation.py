@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -12,20 +13,27 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from corpusmill.errors import ExecutorError
+from corpusmill.errors import ExecutorError, OperatorError
 from corpusmill.run.breadcrumb import READ, Breadcrumb
 from corpusmill.run.chunk import Chunk
 from corpusmill.run.workspace import Workspace
 
+KILLED = "crashed (signal 9)"
+"""The one death that also comes from outside: the out-of-memory killer and operators of machines send it."""
+SOLITARY_DEATHS, SOLITARY_KILLS = 2, 4
+"""So often a row must die alone before it is blamed."""
+NEIGHBOURS = 10
+"""So many rows in a row that each die alone mean that the operator is broken, not the documents."""
+_SURVIVED = ("ok", "raised")
 _PATIENCE = 5
-"""How often a template that is itself killed from outside is started again for one question."""
+"""How often a question without a clear answer is asked again before the machine is held to be at fault."""
 
 
 class Isolation:
     """Tries suspect batches in children of a clean template process before the worker touches them.
 
-    A row is excluded only after it has died alone, twice, in fresh processes, inside the same step, and its batch has
-    passed without it. A kill from outside therefore never costs a document.
+    A row is excluded only after it has died alone, twice, in fresh processes, the same way, inside the same step, and
+    its batch has passed without it. A kill from outside therefore never costs a document.
     """
 
     def __init__(self, suspects: Sequence[Sequence[int]], trial: Trial, recipes: Sequence[Any], crumb: Breadcrumb):
@@ -42,27 +50,56 @@ class Isolation:
         return Isolation(payload["suspects"], trial, recipes, crumb)
 
     def __call__(self, step: int, chunk: Chunk) -> dict[int, str]:
-        """Return the rows of the chunk to exclude from this step, each with the reason."""
-        if not any(s == step and first <= chunk.rows[-1] and chunk.rows[0] <= last for s, first, last in self._suspects):
+        """Return the rows of the chunk to exclude from this step, each with the reason.
+
+        Raises OperatorError for an operator that dies on one row after the other, ExecutorError where the batch
+        keeps dying and no single row does.
+        """
+        low, high = int(chunk.rows.min()), int(chunk.rows.max())
+        if not any(suspect == step and first <= high and low <= last for suspect, first, last in self._suspects):
             return {}
         self._crumb.put(READ)
+        # A model is tried on the CPU: its GPU, if it has one, belongs to the actors.
+        recipe = {**self._recipes[step], "device": "cpu"}
         excluded: dict[int, str] = {}
-        remaining = np.arange(len(chunk))
-        recipe = self._recipes[step]
-        while len(remaining) and self._trial.whole(recipe, _take(chunk, remaining)) not in _SURVIVED:
-            position = self._trial.first_death(recipe, _take(chunk, remaining))
+        how: str | None = None
+        remaining, passed, streak, fruitless = np.arange(len(chunk)), 0, 0, 0
+        while len(remaining) and fruitless < _PATIENCE:
+            position = self._first_death(recipe, chunk, remaining, passed)
             if position is None:
+                how = self._trial.whole(recipe, _take(chunk, remaining))
+                if how in _SURVIVED:
+                    return excluded
+                fruitless += 1
                 continue
-            row = remaining[position]
-            deaths = [self._trial.whole(recipe, chunk.slice(int(row), int(row) + 1)) for _ in range(2)]
-            if any(death in _SURVIVED for death in deaths):
+            row = chunk.slice(int(remaining[position]), int(remaining[position]) + 1)
+            how = self._alone(recipe, row)
+            if how is None:
+                fruitless += 1
                 continue
-            remaining = np.delete(remaining, position)
-            excluded[int(chunk.rows[row])] = deaths[-1]
+            streak = streak + 1 if position == passed and excluded else 1
+            _expect_sound(recipe, row, how, streak)
+            excluded[int(row.rows[0])] = how
+            remaining, passed, fruitless = np.delete(remaining, position), position, 0
+        if len(remaining):
+            raise _unclear(recipe, chunk, how)
         return excluded
 
+    def _first_death(self, recipe: Any, chunk: Chunk, remaining: Any, passed: int) -> int | None:
+        """Return the position in `remaining` of the first row that dies, knowing that `passed` rows do not."""
+        if passed == len(remaining):
+            return None
+        found = self._trial.first_death(recipe, _take(chunk, remaining[passed:]))
+        return None if found is None else passed + found
 
-_SURVIVED = ("ok", "raised")
+    def _alone(self, recipe: Any, row: Chunk) -> str | None:
+        """Return how a row dies by itself, again and again and each time the same way; None if it does not."""
+        deaths: list[str] = []
+        while len(deaths) < (SOLITARY_KILLS if KILLED in deaths else SOLITARY_DEATHS):
+            deaths.append(self._trial.whole(recipe, row))
+            if deaths[-1] in _SURVIVED or deaths[-1] != deaths[0]:
+                return None
+        return deaths[0]
 
 
 class Trial:
@@ -85,33 +122,68 @@ class Trial:
         data = _to_bytes(chunk.batch)
         header = {"recipe": dict(recipe), "bytes": len(data), "by_row": by_row, "deadline": self._deadline}
         for _ in range(_PATIENCE):
-            template = self._running()
-            assert template.stdin is not None and template.stdout is not None
             try:
-                template.stdin.write(orjson.dumps(header) + b"\n" + data)
-                template.stdin.flush()
-                line = template.stdout.readline()
-            except BrokenPipeError:
+                line = self._exchange(orjson.dumps(header) + b"\n" + data)
+            except OSError:
                 line = b""
-            if line:
+            # A template killed in the middle of its answer leaves half a line.
+            if line.endswith(b"\n"):
                 answer: dict[str, Any] = orjson.loads(line)
                 return answer
-            template.kill()
-            template.wait()
-            self._template = None
+            self._stop()
         raise ExecutorError(
             f"the process that tries suspect documents of {recipe['uses']} was killed {_PATIENCE} times",
+            where=f"step {recipe['step']}",
             expected="a machine with enough memory for one more process",
             hint="free some memory, then run the same command; finished work is kept",
         )
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._template is None or self._template.poll() is not None:
-            command = [sys.executable, "-m", "corpusmill.run.isolated"]
-            self._template = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
-            assert self._template.stdin is not None
-            self._template.stdin.write(orjson.dumps(self._settings) + b"\n")
-        return self._template
+    def _exchange(self, question: bytes) -> bytes:
+        if self._template is None:
+            # -P: the folder the run was started in is no place to import from.
+            command = [sys.executable, "-P", "-m", "corpusmill.run.isolated"]
+            self._template = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            question = orjson.dumps(self._settings) + b"\n" + question
+        assert self._template.stdin is not None and self._template.stdout is not None
+        self._template.stdin.write(question)
+        self._template.stdin.flush()
+        return self._template.stdout.readline()
+
+    def _stop(self) -> None:
+        template, self._template = self._template, None
+        if template is not None:
+            template.kill()
+            template.wait()
+            for stream in (template.stdin, template.stdout):
+                if stream is not None:
+                    _close(stream)
+
+
+def _close(stream: Any) -> None:
+    with contextlib.suppress(OSError):  # what was still to be written has no reader any more
+        stream.close()
+
+
+def _expect_sound(recipe: Mapping[str, Any], row: Chunk, how: str, streak: int) -> None:
+    if streak < NEIGHBOURS:
+        return
+    index = row.batch.schema.get_field_index("id")
+    raise OperatorError(
+        f"{recipe['uses']} {how} on {streak} documents in a row, each alone in a process of its own",
+        where=f"step {recipe['step']}, document {row.batch.column(index)[0].as_py() if index >= 0 else row.rows[0]}",
+        expected="an operator that fails on few documents; these look like a fault of the operator",
+        hint=f"corpusmill plugins show {recipe['uses']}",
+    )
+
+
+def _unclear(recipe: Mapping[str, Any], chunk: Chunk, how: str | None) -> ExecutorError:
+    return ExecutorError(
+        f"{recipe['uses']} keeps dying on a batch of {len(chunk)} documents ({how or 'in different ways'}), "
+        "but on none of them alone",
+        where=f"step {recipe['step']}, rows {chunk.rows.min()} to {chunk.rows.max()} of the shard",
+        expected="a batch that fits the machine's memory and the step's deadline, and no kills from outside",
+        hint="lower --batch-bytes or raise `limits: {deadline: …}`, then run the same command; finished work is kept",
+    )
 
 
 def _take(chunk: Chunk, positions: Any) -> Chunk:

@@ -74,7 +74,7 @@ class _Attempt:
             first_step=first,
             deadline=payload["deadline"],
             on_removed=self._take_removed if self._writers else None,
-            calls=pool_calls(handles, row_operators, first),
+            calls=pool_calls(handles, row_operators, first, payload["deadline"]),
         )
         self.chain.guard.crumb = crumb
         self.chain.guard.before = Isolation.of(payload, workspace, recipes, crumb)

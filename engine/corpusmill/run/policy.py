@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,11 @@ _TICK = 0.25
 
 @dataclass
 class Control:
-    """What people and signals want of a run: `stopping` is set by the first Ctrl-C."""
+    """What people and signals want of a run: `stopping` is set by the first Ctrl-C; `resume` is what goes on."""
 
     stopping: bool = False
     messages: list[str] = field(default_factory=list)
+    resume: str = "run the same command again"
 
 
 OnDone = Callable[[Unit, Done], None]
@@ -43,8 +45,9 @@ def run_units(
     After a failure nothing new starts, what is in flight may finish and commit, then the first error is raised. A
     stop request does the same and raises Interrupted.
     """
-    waiting, running, failure = iter(units), 0, None
-    deaths: dict[str, int] = {}
+    waiting, running = iter(units), 0
+    failure: BaseException | None = None
+    deaths: Counter[tuple[str, str]] = Counter()
     exhausted = False
     while True:
         while not (exhausted or failure or control.stopping) and running < executor.in_flight:
@@ -74,20 +77,32 @@ def run_units(
     if failure is not None:
         raise failure
     if control.stopping:
-        raise Interrupted("stopped on request; everything that was finished is kept", hint="run the same command again")
+        raise Interrupted("stopped on request; everything that was finished is kept", hint=control.resume)
 
 
 def _judge(
-    unit: Unit, died: Died, deaths: dict[str, int], crumbs: Callable[[str], Path], names: Callable[[Unit, int], str]
+    unit: Unit,
+    died: Died,
+    deaths: Counter[tuple[str, str]],
+    crumbs: Callable[[str], Path],
+    names: Callable[[Unit, int], str],
 ) -> CorpusmillError | None:
     """Decide about a unit whose worker died: try again, with suspects if an operator was running, or give up."""
     unit.attempts += 1
-    crumb = read_crumb(crumbs(unit.key)) or Crumb("unknown")
+    path = crumbs(unit.key)
+    crumb = read_crumb(path) or Crumb("unknown")
+    # The next worker may die before it leaves a word of its own.
+    path.unlink(missing_ok=True)
     if crumb.phase == OPERATOR:
-        unit.payload.setdefault("suspects", []).append([crumb.step, crumb.first, crumb.last])
+        suspects = unit.payload.setdefault("suspects", [])
+        # A death further on than any before is another document's, or another's fault: only standing still counts.
+        further = crumb.first > max((last for _, _, last in suspects), default=-1)
+        suspects.append([crumb.step, crumb.first, crumb.last])
     else:
-        deaths[unit.key] = deaths.get(unit.key, 0) + 1
-    if deaths.get(unit.key, 0) < DEATHS_OUTSIDE and unit.attempts < ATTEMPTS:
+        further = False
+        deaths[unit.key, "outside"] += 1
+    deaths[unit.key, "all"] += not further
+    if deaths[unit.key, "outside"] < DEATHS_OUTSIDE and deaths[unit.key, "all"] < ATTEMPTS:
         return None
     where = f"{unit.kind} unit {unit.key[:12]}, attempt {unit.attempts}, last seen: {crumb.phase}"
     if crumb.phase == OPERATOR:

@@ -14,23 +14,26 @@ from corpusmill.run.chunk import Chunk
 class Pool(Protocol):
     """Something that runs an annotator's batches elsewhere."""
 
-    def annotate(self, batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
-        """Return the operator's columns for a batch."""
+    def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> Mapping[str, pa.Array]:
+        """Return the operator's columns for a batch; raises PoolLost when actors die of it or with it."""
 
 
 def pool_calls(
-    pools: Mapping[int, Pool] | None, operators: Sequence[Any], first: int
+    pools: Mapping[int, Pool] | None, operators: Sequence[Any], first: int, deadline: float | None
 ) -> dict[int, Callable[[Chunk], Applied]]:
-    """Return, by step, the calls that replace an operator's own method where a pool serves it."""
+    """Return, by step, the calls that replace an operator's own method where a pool serves it.
+
+    The deadline is the actor's to keep, for one call: a batch that waits for its turn is not late.
+    """
     calls: dict[int, Callable[[Chunk], Applied]] = {}
     for step, pool in (pools or {}).items():
-        calls[step] = _call(operators[step - first], pool)
+        calls[step] = _call(operators[step - first], pool, deadline)
     return calls
 
 
-def _call(operator: Any, pool: Pool) -> Callable[[Chunk], Applied]:
+def _call(operator: Any, pool: Pool, deadline: float | None) -> Callable[[Chunk], Applied]:
     def apply(chunk: Chunk) -> Applied:
-        columns = pool.annotate(chunk.batch)
+        columns = pool.annotate(chunk.batch, deadline)
         return Applied(chunk.with_batch(add_columns(operator, chunk.batch, columns)), len(chunk))
 
     return apply

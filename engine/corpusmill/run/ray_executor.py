@@ -115,7 +115,16 @@ def _connect(address: str | None, workers: int | None) -> bool:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
     if address:
         _expect_reachable(address)
-        ray.init(address=address, **quiet)
+        try:
+            with _quiet_stdout():
+                ray.init(address=address, **quiet)
+        except Exception as error:
+            ray.shutdown()
+            raise ExecutorError(
+                f"cannot join the Ray cluster at {address!r}: {type(error).__name__}: {error}",
+                expected="a cluster that is up, with the same versions of Ray and Python as here",
+                hint="ray status; or leave --address out to start a local cluster",
+            ) from error
         return True
     cpus = workers or os.cpu_count() or 1
     for attempt in range(2):
@@ -137,8 +146,8 @@ def _connect(address: str | None, workers: int | None) -> bool:
 
 def _expect_reachable(address: str) -> None:
     """Fail at once for a dead address; Ray itself tries for minutes."""
-    host, _, port = address.rpartition(":")
-    if address == "auto" or not port.isdigit():
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
@@ -173,5 +182,5 @@ def _no_api_server() -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet_stdout() -> Iterator[None]:
     """Ray prints its greeting on stdout, which belongs to the command."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import ray
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
+from corpusmill.errors import ExecutorError
+from corpusmill.run.guard import PoolLost
 from corpusmill.run.worker import workspace_for
 
 
-@ray.remote(max_restarts=2, max_task_retries=2)
+@ray.remote(max_restarts=-1, max_task_retries=2)
 class ModelActor:
-    """Builds an operator once and answers batches."""
+    """Builds an operator once and answers batches. A batch that an actor dies with is sent again, twice."""
 
     def __init__(self, settings: Mapping[str, Any], recipe: Mapping[str, Any]):
         self._operator = workspace_for(settings).operator(recipe)
+        self._nowhere = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the actor
 
-    def annotate(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
-        """Return the operator's columns for a batch."""
-        return dict(self._operator.annotate(batch))
+    def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> dict[str, pa.Array]:
+        """Return the operator's columns for a batch; an actor that is overdue ends itself."""
+        if deadline is not None:
+            faulthandler.dump_traceback_later(deadline, exit=True, file=self._nowhere)
+        try:
+            return dict(self._operator.annotate(batch))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 class RayPool:
@@ -31,11 +41,26 @@ class RayPool:
         self.actors = actors
         self._next = 0
 
-    def annotate(self, batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
-        """Send a batch to the next actor and wait; results do not depend on which actor it is."""
+    def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> Mapping[str, pa.Array]:
+        """Send a batch to the next actor and wait; results do not depend on which actor it is.
+
+        Raises PoolLost when the batch's actors died each time (of it, or with it), what the operator raised, and
+        ExecutorError for a pool that is gone for good.
+        """
         actor = self.actors[(self._next + os.getpid()) % len(self.actors)]
         self._next += 1
-        columns: Mapping[str, pa.Array] = ray.get(actor.annotate.remote(batch))
+        try:
+            columns: Mapping[str, pa.Array] = ray.get(actor.annotate.remote(batch, deadline))
+        except RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        except ActorDiedError as error:
+            raise ExecutorError(
+                f"a model's actor cannot be started: {str(error).strip()}",
+                expected="a model that loads, in memory that is there",
+                hint="check the model and the memory (`resources: {actors: …}` says how many copies there are)",
+            ) from error
+        except RayActorError as error:
+            raise PoolLost("lost the actors of its model") from error
         return columns
 
 

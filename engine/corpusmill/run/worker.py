@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
-from corpusmill.run.unit import Done, Failed, Outcome
+from corpusmill.errors import StoreError
+from corpusmill.run.guard import DISK_FULL, PoolLost
+from corpusmill.run.unit import Died, Done, Failed, Outcome
 from corpusmill.run.workspace import Workspace
 
 # Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
@@ -30,8 +33,23 @@ def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[
     """Run one unit and return its outcome; exceptions become `Failed`."""
     try:
         return _KINDS[kind](payload, workspace_for(settings), key, handles)
+    except PoolLost as error:
+        return Died(error.what)
+    except OSError as error:
+        return Failed(_full(error, settings) if error.errno in DISK_FULL else error)
     except Exception as error:
         return Failed(error)
+
+
+def _full(error: OSError, settings: Mapping[str, Any]) -> StoreError:
+    """Return what a full disk under the files being built means: Arrow raises it without a word on the place."""
+    free = shutil.disk_usage(settings["scratch"]).free
+    return StoreError(
+        f"no space left for files being built: {free} bytes free",
+        where=settings["scratch"],
+        expected="room for what a worker builds before it is published (a part is about as large as its input)",
+        hint="free some space or set `run: {scratch: PATH}`, then run the same command: finished work is kept",
+    )
 
 
 def _pass(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
@@ -70,6 +88,12 @@ def _select(payload: Mapping[str, Any], workspace: Workspace, key: str, handles:
     return Done(run_select(payload, workspace, key))
 
 
+def _repeats(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
+    from corpusmill.run.unique_ids import run_repeats
+
+    return Done(run_repeats(payload, workspace, key))
+
+
 def _encode(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
     from corpusmill.run.token_units import run_encode
 
@@ -101,6 +125,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], Workspace, str, Any], Done]] = {
     "join": _join,
     "components": _components,
     "select": _select,
+    "repeats": _repeats,
     "encode": _encode,
     "windows": _windows,
     "global": _global,
