@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
-from corpusmill.plan.stages import ROW_KINDS, STAGE_KINDS, Stage
+from corpusmill.plan.stages import ROW_KINDS, STAGE_KINDS, Stage, takes_ids
 
 
 def build_stages(checked: CheckedSpec, until: str | None = None) -> list[Stage]:
     """Return the stages in running order.
 
     A pass ends, and a dataset is written, before a global step, where two steps need one output, after an operator
-    marked `expensive` and after `keep: true`.
+    marked `expensive`, after `keep: true`, and after a reader whose ids come from a column and must be unique.
     """
     steps = list(checked.steps) if until is None else ancestors(checked, until)
     wanted = _wanted(steps)
@@ -72,7 +72,7 @@ def _continues(last: CheckedStep, step: CheckedStep, wanted: Counter[str]) -> bo
     refs = step.inputs.get("documents", ())
     one = len(refs) == 1 and refs[0].local and refs[0].step == last.id
     plain = one and refs[0].output is None and refs[0].split is None and refs[0].role is None
-    return plain and wanted[last.id] == 1 and not last.keep and not last.operator.expensive
+    return plain and wanted[last.id] == 1 and not (last.keep or last.operator.expensive or takes_ids(last))
 
 
 def _end_reason(open_pass: Sequence[CheckedStep], wanted: Counter[str], following: CheckedStep) -> str:
@@ -83,6 +83,8 @@ def _end_reason(open_pass: Sequence[CheckedStep], wanted: Counter[str], followin
         return f"{last.id}: keep is true"
     if last.operator.expensive:
         return f"{last.id} is expensive"
+    if takes_ids(last):
+        return f"{last.id}: ids must be unique over the whole input"
     if wanted[last.id] > 1:
         return f"{wanted[last.id]} steps need {last.id}"
     if following.kind in (*ROW_KINDS, "read"):

@@ -35,3 +35,13 @@ class Stage:
     def reads_files(self) -> bool:
         """True for a pass that starts with a reader."""
         return self.steps[0].kind == "read"
+
+    @property
+    def unique_ids(self) -> bool:
+        """True for a reader that takes ids from a column: they must be unique over the whole input."""
+        return takes_ids(self.steps[0])
+
+
+def takes_ids(step: CheckedStep) -> bool:
+    """True for a reader whose ids come from a column."""
+    return step.kind == "read" and getattr(step.options, "id", None) is not None

@@ -24,7 +24,7 @@ from corpusmill.run.unit import Done, Unit
 
 
 @dataclass
-class _Work:
+class DedupWork:
     """Everything the phases share: parts in rank order (`against` first), their bases, the recipe and its prints."""
 
     stage: Stage
@@ -39,10 +39,12 @@ class _Work:
 
     @property
     def identities(self) -> list[Any]:
+        """What stands for each part and its selection in keys."""
         return [entry.identity() for entry in self.entries]
 
     @property
     def selections(self) -> list[Any]:
+        """The selection of each part as it travels to workers."""
         return [entry.selection.to_json() if entry.selection else None for entry in self.entries]
 
 
@@ -53,9 +55,9 @@ def run_dedup_stage(session: Session, stage: Stage) -> None:
     _, earlier = bound_entries(session, step, "against")
     work = _work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
-    sketches = _run_sketches(session, work, progress)
-    links = _run_joins(session, work, progress, sketches)
-    found = _run_components(session, work, progress, sketches, links)
+    sketches = run_sketches(session, work, progress)
+    links = run_joins(session, work, progress, sketches)
+    found = run_components(session, work, progress, sketches, links)
     chosen = _run_selects(session, work, progress, found["decisions"])
     output = _publish(session, work, datasets, chosen)
     counts = _counts(work, output, chosen)
@@ -64,7 +66,7 @@ def run_dedup_stage(session: Session, stage: Stage) -> None:
     session.finish_stage(progress, output, output.rows, {step.id: row})
 
 
-def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[Entry]) -> _Work:
+def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[Entry]) -> DedupWork:
     step = stage.steps[0]
     operator = build_operator(step, session.seed, session.base)
     every = [*earlier, *entries]
@@ -73,7 +75,7 @@ def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[En
         bases.append(total)
         total += entry.part.rows
     preferred = bases[len(earlier)] if len(earlier) < len(every) else total
-    return _Work(
+    return DedupWork(
         stage,
         operator,
         recipe(step, session.seed, session.base),
@@ -86,18 +88,19 @@ def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[En
     )
 
 
-def _run_sketches(session: Session, work: _Work, progress: StageProgress) -> list[Any]:
+def run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[Any]:
     """Sketch the parts that have no sketch under the options that change keys; return all in order."""
     keys = [make_key("sketch", work.key_print, entry.part.digest) for entry in work.entries]
     units = {
         key: Unit(key, "sketch", {"operator": work.recipe, "part": entry.part.to_json()}, weight=entry.part.file.bytes)
         for key, entry in zip(keys, work.entries, strict=True)
     }
-    records = _run(session, work.stage, progress, list(units.values()))
+    records = run_committed(session, work.stage, progress, list(units.values()))
     return [records[key] for key in keys]
 
 
-def _run_joins(session: Session, work: _Work, progress: StageProgress, sketches: list[Any]) -> list[Any]:
+def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any]) -> list[Any]:
+    """Join all key ranges; return the link files in order."""
     store = session.store
     total = sum(SketchFile(store.path(FileRef.from_json(one["keys"]))).key_bytes for one in sketches)
     inputs = hash_json([sketches, work.identities, work.preferred])
@@ -112,13 +115,14 @@ def _run_joins(session: Session, work: _Work, progress: StageProgress, sketches:
         Unit(make_key("join", work.print, inputs, str(low), str(high)), "join", {**payload, "range": [low, high]})
         for low, high in key_ranges(total)
     ]
-    records = _run(session, work.stage, progress, units)
+    records = run_committed(session, work.stage, progress, units)
     return [records[unit.key]["links"] for unit in units]
 
 
-def _run_components(
-    session: Session, work: _Work, progress: StageProgress, sketches: list[Any], links: list[Any]
+def run_components(
+    session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any], links: list[Any]
 ) -> dict[str, Any]:
+    """Find the components over all links; return the decisions about each part and the sizes of clusters."""
     parts = [entry.part.to_json() for entry in work.entries]
     key = make_key("components", work.print, sketches, links, [part[0] for part in parts], work.preferred)
     payload = {
@@ -129,12 +133,12 @@ def _run_components(
         "bases": work.bases,
         "preferred": work.preferred,
     }
-    record: dict[str, Any] = _run(session, work.stage, progress, [Unit(key, "components", payload)])[key]
+    record: dict[str, Any] = run_committed(session, work.stage, progress, [Unit(key, "components", payload)])[key]
     return record
 
 
 def _run_selects(
-    session: Session, work: _Work, progress: StageProgress, decisions: list[Any]
+    session: Session, work: DedupWork, progress: StageProgress, decisions: list[Any]
 ) -> list[dict[str, Any] | None]:
     """Select rows of the parts that lose some; a part whose decisions are as before reuses its selection."""
     units: list[Unit | None] = []
@@ -147,11 +151,11 @@ def _run_selects(
         selection = entry.selection.to_json() if entry.selection else None
         payload = {"part": entry.part.to_json(), "selection": selection, "decisions": made}
         units.append(Unit(key, "select", {**payload, "reason": reason, "threshold": threshold}))
-    records = _run(session, work.stage, progress, [unit for unit in units if unit is not None])
+    records = run_committed(session, work.stage, progress, [unit for unit in units if unit is not None])
     return [records[unit.key] if unit is not None else None for unit in units][work.earlier :]
 
 
-def _run(session: Session, stage: Stage, progress: StageProgress, units: Sequence[Unit]) -> dict[str, Any]:
+def run_committed(session: Session, stage: Stage, progress: StageProgress, units: Sequence[Unit]) -> dict[str, Any]:
     """Run the units that are not committed; return all records by key."""
     records = {}
     for unit in units:
@@ -170,13 +174,16 @@ def _run(session: Session, stage: Stage, progress: StageProgress, units: Sequenc
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
     """Return the files that a record of a dedup unit names."""
-    named = [record[name] for name in ("keys", "rows", "links", "ledger") if record.get(name)]
+    names = ("keys", "rows", "links", "ledger", "quarantine")
+    named = [record[name] for name in names if isinstance(record.get(name), list)]
     named += [one for one in record.get("decisions", ()) if one]
-    named += [record[name][2] for name in ("selection", "removed", "clusters") if record.get(name)]
+    named += [record[name][2] for name in ("selection", "removed", "clusters", "turned_away") if record.get(name)]
     return [FileRef.from_json(one) for one in named]
 
 
-def _publish(session: Session, work: _Work, datasets: list[Dataset], chosen: list[dict[str, Any] | None]) -> Dataset:
+def _publish(
+    session: Session, work: DedupWork, datasets: list[Dataset], chosen: list[dict[str, Any] | None]
+) -> Dataset:
     schema = union_schema([dataset.schema for dataset in datasets])
     step, own = work.stage.steps[0], work.entries[work.earlier :]
     kept, removed, clusters = [], [], []
@@ -194,7 +201,7 @@ def _publish(session: Session, work: _Work, datasets: list[Dataset], chosen: lis
     return output
 
 
-def _counts(work: _Work, output: Dataset, chosen: list[dict[str, Any] | None]) -> StepCounts:
+def _counts(work: DedupWork, output: Dataset, chosen: list[dict[str, Any] | None]) -> StepCounts:
     counts = StepCounts(sum(entry.rows for entry in work.entries[work.earlier :]), output.rows)
     for record in chosen:
         for rule, rows in (record or {"rules": {}})["rules"].items():

@@ -22,6 +22,7 @@ from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_file import SketchFile, SketchWriter
 from corpusmill.ledger.removed import Ledger
 from corpusmill.run.breadcrumb import Breadcrumb
+from corpusmill.run.unique_ids import UNIQUE_IDS, UniqueIds
 from corpusmill.run.workspace import Workspace
 
 CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string()), ("similarity", pa.float64())])
@@ -31,10 +32,11 @@ _DECISIONS = pa.schema([("row", pa.uint32()), ("kept", pa.string()), ("similarit
 
 def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Sketch all rows of a part, selected or not: the sketch then serves any selection of it."""
-    operator = workspace.operator(payload["operator"])
+    operator = _operator(workspace, payload["operator"])
     crumb = Breadcrumb(workspace.crumb_path(key))
     writer = SketchWriter(payload["operator"]["uses"])
-    for batch in read_part(workspace.store, Part.from_json(payload["part"]).file):
+    columns = operator.columns if isinstance(operator, UniqueIds) else None
+    for batch in read_part(workspace.store, Part.from_json(payload["part"]).file, columns):
         writer.add(*_sketched(operator, batch, payload["operator"]))
     store = workspace.store
     keys, rows = store.scratch(".arrow"), store.scratch(".arrow")
@@ -49,7 +51,7 @@ def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
 
 def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Join one range of keys over all sketches into verified links."""
-    operator = workspace.operator(payload["operator"])
+    operator = _operator(workspace, payload["operator"])
     sketches = _sketch_files(workspace, payload["sketches"])
     masks = [_mask(workspace, one) for one in payload["selections"]]
     low, high = payload["range"]
@@ -75,7 +77,7 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
 
 def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Find components over all links and write, for each part that loses rows, which and for whom."""
-    operator = workspace.operator(payload["operator"])
+    operator = _operator(workspace, payload["operator"])
     store, bases = workspace.store, payload["bases"]
     parts = [Part.from_json(one) for one in payload["parts"]]
     table = RowTable(_sketch_files(workspace, payload["sketches"]), bases, payload["preferred"])
@@ -121,9 +123,14 @@ def run_select(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
         "clusters": clusters.finish().to_json(),
         "ledger": write_table(store, ledger.table()).to_json(),
         "rules": {rule: rules.count(rule) for rule in sorted(set(rules))},
-        "splits": _splits(workspace, part, mask),
+        "splits": split_counts(workspace, part, mask),
     }
     return store.commit(key, record)
+
+
+def _operator(workspace: Workspace, recipe: Mapping[str, Any]) -> Any:
+    """Return the deduplicator of a recipe; the engine's own, which looks at ids, is no plugin."""
+    return UniqueIds() if recipe["uses"] == UNIQUE_IDS else workspace.operator(recipe)
 
 
 def _sketched(operator: Any, batch: pa.RecordBatch, recipe: Mapping[str, Any]) -> tuple[Any, int, Any]:
@@ -198,7 +205,7 @@ def _rows_of(workspace: Workspace, part: Part, rows: npt.NDArray[np.int64]) -> p
     return pa.concat_batches(taken) if taken else pa.RecordBatch.from_pylist([], schema=schema)
 
 
-def _splits(workspace: Workspace, part: Part, mask: npt.NDArray[np.bool_]) -> dict[str, int]:
+def split_counts(workspace: Workspace, part: Part, mask: npt.NDArray[np.bool_]) -> dict[str, int]:
     """Count the selected rows by split label; nothing for data without labels."""
     counts: dict[str, int] = {}
     with pa.memory_map(str(workspace.store.path(part.file))) as source:

@@ -18,9 +18,11 @@ from corpusmill.ledger.counts import StepCounts, merge_counts
 from corpusmill.ledger.quarantine import DOCUMENTS
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
+from corpusmill.run.id_stage import Repeats, without_repeats
 from corpusmill.run.references import resolve_reference
-from corpusmill.run.session import Session, count_row
+from corpusmill.run.session import Session, StageProgress, count_row
 from corpusmill.run.source_files import find_shards, prepare_reader, report_damaged
+from corpusmill.run.unique_ids import REASON
 from corpusmill.run.unit import Done, Unit
 
 
@@ -62,8 +64,10 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     _report_damage(session, stage, plan, ordered)
     kept = _without_damaged(session, plan, ordered)
     counts = _collect(session, stage, kept, seconds)
+    entries = [Entry(Part.from_json(record["part"]), None, record["splits"]) for record in kept]
+    repeats = _without_repeats(session, stage, progress, entries, counts)
     _check_limits(session, stage, counts)
-    output = _publish(session, stage, plan, kept)
+    output = _publish(session, stage, plan, kept, repeats)
     rows = {step.id: count_row(step, counts[index], seconds[index]) for index, step in enumerate(stage.steps)}
     session.finish_stage(progress, output, output.rows, rows)
 
@@ -242,11 +246,8 @@ def _collect(session: Session, stage: Stage, records: list[dict[str, Any]], seco
     while len(counts) < len(stage.steps):
         counts.append(StepCounts())
     for name, target in (("ledger", session.ledgers), ("quarantine", session.quarantines)):
-        for record in records:
-            if record[name]:
-                file = FileRef.from_json(record[name])
-                steps = [step.id for step in stage.steps]
-                target.append({"step": stage.id, "steps": steps, "path": f"{session.store.uri}/{file.name}"})
+        files = [FileRef.from_json(record[name]) for record in records if record[name]]
+        _list_files(session, stage, target, files)
     session.quarantined += sum(sum(one.quarantined.values()) for one in counts)
     return counts
 
@@ -275,10 +276,30 @@ def _check_limits(session: Session, stage: Stage, counts: list[StepCounts]) -> N
     )
 
 
-def _publish(session: Session, stage: Stage, plan: PassPlan, records: list[dict[str, Any]]) -> Dataset:
-    schema = plan.schemas[-1]
-    entries = [Entry(Part.from_json(record["part"]), None, record["splits"]) for record in records]
-    output = publish_dataset(session.store, schema, entries)
+def _without_repeats(
+    session: Session, stage: Stage, progress: StageProgress, entries: list[Entry], counts: list[StepCounts]
+) -> Repeats:
+    """Quarantine later documents of an id where ids come from a column."""
+    if not stage.unique_ids:
+        return Repeats(entries, [], [], 0)
+    repeats = without_repeats(session, stage, progress, entries)
+    if repeats.rows:
+        counts[0].rows_out -= repeats.rows
+        counts[0].quarantine(REASON, repeats.rows)
+        session.quarantined += repeats.rows
+    _list_files(session, stage, session.quarantines, repeats.quarantines)
+    return repeats
+
+
+def _list_files(session: Session, stage: Stage, target: list[dict[str, Any]], files: list[FileRef]) -> None:
+    steps = [step.id for step in stage.steps]
+    target += [{"step": stage.id, "steps": steps, "path": f"{session.store.uri}/{file.name}"} for file in files]
+
+
+def _publish(
+    session: Session, stage: Stage, plan: PassPlan, records: list[dict[str, Any]], repeats: Repeats
+) -> Dataset:
+    output = publish_dataset(session.store, plan.schemas[-1], repeats.entries)
     session.results[stage.id, None] = output
     first = 1 if stage.reads_files else 0
     for index, step in enumerate(stage.steps):
@@ -287,7 +308,7 @@ def _publish(session: Session, stage: Stage, plan: PassPlan, records: list[dict[
             removed = publish_dataset(session.store, plan.schemas[index - first], parts)
             session.results[step.id, "removed"] = removed
     if stage.quarantine:
-        parts = [Entry(Part.from_json(record["turned_away"])) for record in records]
+        parts = [Entry(Part.from_json(record["turned_away"])) for record in records] + repeats.turned_away
         session.results[stage.steps[0].id, "quarantine"] = publish_dataset(session.store, DOCUMENTS, parts)
     return output
 

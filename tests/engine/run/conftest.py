@@ -1,4 +1,4 @@
-"""A small mill for tests of whole runs: specs as Python values, a store of its own, operators that count their calls."""
+"""A small mill for tests of whole runs: specs as Python values, a store of its own, operators that count calls."""
 
 from __future__ import annotations
 
@@ -105,10 +105,9 @@ def corpusmill_register(registry):
     registry.filter("explode", "counting:Explode", "Raise on a word.")
 '''
 
-WORDS = tuple(
-    "river stone bright morning window under the old and of a quiet letter with from garden bread music because "
-    "people walked through winter light over mountain paper not is was that city small open green".split()
-)
+SENTENCE = """river stone bright morning window under the old and of a quiet letter with from garden bread music because
+people walked through winter light over mountain paper not is was that city small open green"""
+WORDS = tuple(SENTENCE.split())
 
 
 class Mill:
@@ -137,7 +136,8 @@ class Mill:
         """Write rows: texts, records, or raw lines."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [row if isinstance(row, bytes) else orjson.dumps({"text": row} if isinstance(row, str) else row) for row in rows]
+        records = [{"text": row} if isinstance(row, str) else row for row in rows]
+        lines = [row if isinstance(row, bytes) else orjson.dumps(row) for row in records]
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         return path
 

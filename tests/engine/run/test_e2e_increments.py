@@ -66,8 +66,9 @@ def test_a_change_of_one_file_costs_one_shard(new_mill: Any, what: str) -> None:
         step: one["digest"] for step, one in fresh["outputs"].items()
     }
     assert exported == {path.name: path.read_bytes() for path in (mill.root / "out").rglob("*.parquet")}
-    assert sum(pq.read_metadata(path).num_rows for path in (mill.root / "out").rglob("*.parquet")) == (
-        fresh["outputs"]["two"]["rows"]
+    assert (
+        sum(pq.read_metadata(path).num_rows for path in (mill.root / "out").rglob("*.parquet"))
+        == (fresh["outputs"]["two"]["rows"])
     )
 
 
