@@ -32,7 +32,25 @@ def _canonical_array(array: pa.Array) -> pa.Array:
         array = array.take(pa.array(np.arange(len(array), dtype=np.int64)))
     if pa.types.is_floating(array.type) and len(array):
         array = _canonical_nan(array)
+    elif pa.types.is_nested(array.type) and len(array):
+        array = _canonical_children(array)
     return array
+
+
+def _canonical_children(array: pa.Array) -> pa.Array:
+    """Rebuild a taken list or struct over canonical children: `take` leaves values under null structs as they were."""
+    kind = array.type
+    if pa.types.is_struct(kind):
+        children = array.flatten() if array.null_count else [array.field(at) for at in range(kind.num_fields)]
+        buffers = array.buffers()[:1]
+    elif pa.types.is_large_list(kind):
+        ends = offsets_of(array, np.int64)
+        children = [array.values.slice(int(ends[0]), int(ends[-1] - ends[0]))]
+        buffers = array.buffers()[:2]
+    else:
+        raise TypeError(f"{kind} is no type of the canonical form")
+    canonical = [_canonical_array(child) for child in children]
+    return pa.Array.from_buffers(kind, len(array), buffers, children=canonical)
 
 
 def _canonical_nan(array: pa.Array) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 ENGINE_COLUMNS: Mapping[str, pa.DataType] = {
     "id": pa.string(),
@@ -20,8 +21,8 @@ SPLIT_TYPE = pa.string()
 def canonical_type(kind: pa.DataType) -> pa.DataType:
     """Return the one type that stands for all encodings of the same values.
 
-    Views, dictionaries and run-end encodings are decoded; lists become large lists, binaries large binaries. A
-    plain `string` stays as it is; text columns are declared large_string by their readers.
+    Views, dictionaries and run-end encodings are decoded; lists, fixed-size ones and maps become large lists,
+    binaries large binaries. A plain `string` stays as it is; text columns are declared large_string by their readers.
     """
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return canonical_type(kind.value_type)
@@ -29,7 +30,10 @@ def canonical_type(kind: pa.DataType) -> pa.DataType:
         return pa.large_string()
     if kind in (pa.binary_view(), pa.binary()):
         return pa.large_binary()
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if pa.types.is_map(kind):
+        pair = [("key", canonical_type(kind.key_type)), ("value", canonical_type(kind.item_type))]
+        return pa.large_list(pa.field("item", pa.struct(pair)))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.large_list(pa.field("item", canonical_type(kind.value_type)))
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(field.name, canonical_type(field.type)) for field in kind])
@@ -76,4 +80,6 @@ def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     column = batch.column(index)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    elif pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
     return column if column.type == field.type else column.cast(field.type)
