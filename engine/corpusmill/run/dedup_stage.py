@@ -19,8 +19,9 @@ from corpusmill.plan.fingerprint import build_operator, key_fingerprint, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.dedup_units import CLUSTERS
 from corpusmill.run.inputs import bound_entries
+from corpusmill.run.missing import run_missing
 from corpusmill.run.session import Session, StageProgress, count_row
-from corpusmill.run.unit import Done, Unit
+from corpusmill.run.unit import Unit
 
 
 @dataclass
@@ -156,20 +157,8 @@ def _run_selects(
 
 
 def run_committed(session: Session, stage: Stage, progress: StageProgress, units: Sequence[Unit]) -> dict[str, Any]:
-    """Run the units that are not committed; return all records by key."""
-    records = {}
-    for unit in units:
-        record = session.store.committed(unit.key)
-        if record is not None and session.store.has_files(_files(record)):
-            records[unit.key] = record
-    missing = [unit for unit in {unit.key: unit for unit in units}.values() if unit.key not in records]
-    progress.total = max(progress.total, progress.done + len(missing))
-
-    def done(unit: Unit, result: Done) -> None:
-        records[unit.key] = result.record
-
-    session.run(stage, progress, missing, done)
-    return records
+    """Run the units of a dedup phase that are not committed; return all records by key."""
+    return run_missing(session, stage, progress, units, _files)
 
 
 def _files(record: dict[str, Any]) -> list[FileRef]:

@@ -9,10 +9,11 @@ from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.run.inputs import bound_entries
+from corpusmill.run.missing import run_missing
 from corpusmill.run.references import resolve_reference
-from corpusmill.run.session import Session, StageProgress
+from corpusmill.run.session import Session
 from corpusmill.run.tokens import TokenPart, TokenSet, TokenSplit
-from corpusmill.run.unit import Done, Unit
+from corpusmill.run.unit import Unit
 
 
 def run_token_stage(session: Session, stage: Stage) -> None:
@@ -25,12 +26,12 @@ def run_token_stage(session: Session, stage: Stage) -> None:
     add_end = bool(getattr(step.options, "add_end", True))
     units = [_encode_unit(entry, tokenizer.digest, step.column, add_end) for entry in entries]
     progress = session.start_stage(stage, len(units) + 1, 0)
-    records = _run(session, stage, progress, units)
+    records = run_missing(session, stage, progress, units, _files)
     parts = [TokenPart.from_json(records[unit.key]["part"]) for unit in units]
     made = session.fingerprint(step, operator)
     payload = {"operator": recipe(step, session.seed, session.base), "parts": [part.to_json() for part in parts]}
     plan = Unit(make_key("windows", made, [part.digest for part in parts]), "windows", payload)
-    splits = _run(session, stage, progress, [plan])[plan.key]["splits"]
+    splits = run_missing(session, stage, progress, [plan], _files)[plan.key]["splits"]
     output = TokenSet.publish(
         session.store,
         operator.window(),
@@ -55,22 +56,6 @@ def _encode_unit(entry: Any, tokenizer: str, column: str, add_end: bool) -> Unit
     }
     key = make_key("encode", tokenizer, column, add_end, entry.identity())
     return Unit(key, "encode", payload, weight=entry.part.file.bytes)
-
-
-def _run(session: Session, stage: Stage, progress: StageProgress, units: list[Unit]) -> dict[str, Any]:
-    records = {}
-    for unit in units:
-        record = session.store.committed(unit.key)
-        if record is not None and session.store.has_files(_files(record)):
-            records[unit.key] = record
-    missing = [unit for unit in {unit.key: unit for unit in units}.values() if unit.key not in records]
-    progress.done += len(units) - len(missing)
-
-    def done(unit: Unit, result: Done) -> None:
-        records[unit.key] = result.record
-
-    session.run(stage, progress, missing, done)
-    return records
 
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
