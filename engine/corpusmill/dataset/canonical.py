@@ -74,7 +74,9 @@ def _value_sizes(array: pa.Array) -> npt.NDArray[np.int64] | int:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
         width = np.int32 if pa.types.is_string(kind) else np.int64
         lengths: npt.NDArray[np.int64] = np.diff(offsets_of(array, width)).astype(np.int64)
-        return lengths if not array.null_count else lengths * array.is_valid().to_numpy(zero_copy_only=False)
+        if array.null_count:
+            lengths[array.is_null().to_numpy(zero_copy_only=False)] = 0
+        return lengths
     if pa.types.is_large_list(kind) and pa.types.is_primitive(kind.value_type):
         counts: npt.NDArray[np.int64] = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         sizes: npt.NDArray[np.int64] = counts.astype(np.int64) * int(kind.value_type.bit_width // 8 or 1)

@@ -61,12 +61,13 @@ class ObjectStorage:
         return self._object(name).read_bytes()
 
     def fetch(self, name: str) -> Path:
-        """Download an object into the cache once."""
+        """Download an object into the cache once; another version of it (inode and time: its ETag) is another file."""
         source = self._object(name)
         if not source.is_file():
             raise FileNotFoundError(name)
-        cached = self._cache / source.name
-        if not cached.is_file() or cached.stat().st_size != source.stat().st_size:
+        version = source.stat()
+        cached = self._cache / hash_bytes(f"{name}\0{version.st_ino}\0{version.st_mtime_ns}".encode())
+        if not cached.is_file() or cached.stat().st_size != version.st_size:
             self._cache.mkdir(parents=True, exist_ok=True)
             arriving = cached.with_name(f".{uuid.uuid4().hex}")
             shutil.copyfile(source, arriving)
