@@ -82,7 +82,7 @@ def _value_sizes(array: pa.Array) -> npt.NDArray[np.int64] | int:
         sizes: npt.NDArray[np.int64] = counts.astype(np.int64) * int(kind.value_type.bit_width // 8 or 1)
         return sizes
     if pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
-        return max(1, kind.bit_width // 8)
+        return max(1, int(kind.bit_width) // 8)
     return 8
 
 

@@ -65,7 +65,8 @@ class Verdicts:
     @property
     def keep(self) -> npt.NDArray[np.bool_]:
         """Bool (rows,): True for each kept row."""
-        return self.rule == KEPT
+        kept: npt.NDArray[np.bool_] = self.rule == KEPT
+        return kept
 
 
 def decide(signals: Mapping[str, Any], rules: Sequence[Rule], rows: int) -> Verdicts:

@@ -12,7 +12,7 @@ from corpusmill.run.sources import range_hash
 from corpusmill.run.workspace import Workspace
 
 
-def run_identify(payload: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
+def run_identify(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Return the ranges of each file and the files that cannot be cut because they are damaged."""
     reader = workspace.operator(payload["reader"])
     files: list[list[Any]] = []

@@ -23,7 +23,7 @@ from corpusmill.run.unit import Done
 from corpusmill.run.workspace import Workspace
 
 
-def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any = None) -> Done:
+def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done:
     """Run one shard and commit it; returns its record.
 
     A damaged file restarts the shard without it: no row of a damaged file is ever taken. Where damage must fail the
@@ -32,7 +32,7 @@ def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str, handles
     crumb = Breadcrumb(workspace.crumb_path(key))
     damaged: list[list[Any]] = []
     while True:
-        attempt = _Attempt(payload, workspace, crumb, handles, [name for name, *_ in damaged])
+        attempt = _Attempt(payload, workspace, crumb, [name for name, *_ in damaged])
         try:
             record = attempt.run()
             break
@@ -54,9 +54,7 @@ def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str, handles
 class _Attempt:
     """One go at a shard: everything that must be thrown away when it fails."""
 
-    def __init__(
-        self, payload: Mapping[str, Any], workspace: Workspace, crumb: Breadcrumb, handles: Any, skip: list[str]
-    ):
+    def __init__(self, payload: Mapping[str, Any], workspace: Workspace, crumb: Breadcrumb, skip: list[str]):
         self._payload, self._workspace, self._crumb = payload, workspace, crumb
         self._source = {**payload["source"], "skip": skip}
         recipes = payload["operators"]
@@ -74,7 +72,7 @@ class _Attempt:
             first_step=first,
             deadline=payload["deadline"],
             on_removed=self._take_removed if self._writers else None,
-            calls=pool_calls(handles, row_operators, first, payload["deadline"]),
+            calls=pool_calls(workspace.pools, row_operators, first, payload["deadline"]),
         )
         self.chain.guard.crumb = crumb
         self.chain.guard.before = Isolation.of(payload, workspace, recipes, crumb)

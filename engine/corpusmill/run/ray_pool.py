@@ -75,4 +75,5 @@ def start_actors(
     options: dict[str, Any] = {"num_cpus": 0 if not gpus else resources.get("cpus", 1)}
     if gpus:
         options["num_gpus"] = gpus
-    return [ModelActor.options(**options).remote(settings, recipe) for _ in range(count)]
+    actor: Any = ModelActor
+    return [actor.options(**options).remote(settings, recipe) for _ in range(count)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
@@ -16,6 +17,21 @@ from corpusmill.run.workspace import Workspace
 # Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
 # second under load. The OpenMP runtime reads this when it is loaded, which no operator has done yet.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_UNITS = {
+    "pass": "pass_unit:run_pass",
+    "identify": "identify_unit:run_identify",
+    "sketch": "dedup_units:run_sketch",
+    "join": "dedup_units:run_join",
+    "components": "dedup_units:run_components",
+    "select": "dedup_units:run_select",
+    "repeats": "unique_ids:run_repeats",
+    "encode": "token_units:run_encode",
+    "windows": "token_units:run_windows",
+    "global": "global_unit:run_global",
+    "write": "write_unit:run_write",
+}
+"""Kind of unit -> the function that does it, in this room; imported when the first one comes."""
 
 _workspaces: dict[str, Workspace] = {}
 
@@ -32,7 +48,11 @@ def workspace_for(settings: Mapping[str, Any]) -> Workspace:
 def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any) -> Outcome:
     """Run one unit and return its outcome; exceptions become `Failed`."""
     try:
-        return _KINDS[kind](payload, workspace_for(settings), key, handles)
+        module, _, name = _UNITS[kind].partition(":")
+        workspace = workspace_for(settings)
+        workspace.pools = handles
+        result = getattr(import_module(f"corpusmill.run.{module}"), name)(payload, workspace, key)
+        return result if isinstance(result, Done) else Done(result)
     except PoolLost as error:
         return Died(error.what)
     except OSError as error:
@@ -50,84 +70,3 @@ def _full(error: OSError, settings: Mapping[str, Any]) -> StoreError:
         expected="room for what a worker builds before it is published (a part is about as large as its input)",
         hint="free some space or set `run: {scratch: PATH}`, then run the same command: finished work is kept",
     )
-
-
-def _pass(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.pass_unit import run_pass
-
-    return run_pass(payload, workspace, key, handles)
-
-
-def _identify(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.identify_unit import run_identify
-
-    return Done(run_identify(payload, workspace))
-
-
-def _sketch(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.dedup_units import run_sketch
-
-    return Done(run_sketch(payload, workspace, key))
-
-
-def _join(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.dedup_units import run_join
-
-    return Done(run_join(payload, workspace, key))
-
-
-def _components(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.dedup_units import run_components
-
-    return Done(run_components(payload, workspace, key))
-
-
-def _select(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.dedup_units import run_select
-
-    return Done(run_select(payload, workspace, key))
-
-
-def _repeats(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.unique_ids import run_repeats
-
-    return Done(run_repeats(payload, workspace, key))
-
-
-def _encode(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.token_units import run_encode
-
-    return Done(run_encode(payload, workspace, key))
-
-
-def _windows(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.token_units import run_windows
-
-    return Done(run_windows(payload, workspace, key))
-
-
-def _global(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.global_unit import run_global
-
-    return Done(run_global(payload, workspace, key))
-
-
-def _write(payload: Mapping[str, Any], workspace: Workspace, key: str, handles: Any) -> Done:
-    from corpusmill.run.write_unit import run_write
-
-    return Done(run_write(payload, workspace, key))
-
-
-_KINDS: dict[str, Callable[[Mapping[str, Any], Workspace, str, Any], Done]] = {
-    "pass": _pass,
-    "identify": _identify,
-    "sketch": _sketch,
-    "join": _join,
-    "components": _components,
-    "select": _select,
-    "repeats": _repeats,
-    "encode": _encode,
-    "windows": _windows,
-    "global": _global,
-    "write": _write,
-}
