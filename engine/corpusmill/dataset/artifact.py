@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,20 +63,31 @@ def artifact_folder(store: Store, artifact: Artifact) -> Path:
     for name, checksum, _ in artifact.files:
         path = store.storage.fetch(f"{artifact.folder}/{name}")
         if hash_file(path)[0] != checksum:
-            raise ChecksumError(f"artifact file {name!r} is damaged", where=f"{store.uri}/{artifact.folder}")
-        folder = _gather(store, artifact, name, path, folder)
+            path.unlink(missing_ok=True)
+            store.storage.delete(f"{artifact.folder}/{name}")
+            raise ChecksumError(
+                f"artifact file {name!r} held other bytes than were published; it was removed",
+                where=f"{store.uri}/{artifact.folder}",
+                hint="run the same command again: the work that made it is redone",
+            )
+        folder = _gather(store, artifact, name, checksum, path, folder)
     if folder is None:
         raise StoreError(f"artifact {artifact.digest} has no files", where=store.uri)
     return folder
 
 
-def _gather(store: Store, artifact: Artifact, name: str, path: Path, folder: Path | None) -> Path:
-    """Lay a fetched file into the artifact's folder: a cache of flat objects has no folders of its own."""
+def _gather(store: Store, artifact: Artifact, name: str, checksum: str, path: Path, folder: Path | None) -> Path:
+    """Lay a fetched file into the artifact's folder: a cache of flat objects has no folders of its own.
+
+    What lies there already may be the half of a killed process, so it is checked; a copy appears whole.
+    """
     if path.as_posix().endswith(f"{artifact.folder}/{name}"):
         return Path(path.as_posix().removesuffix(f"/{name}"))
     folder = folder or store.storage.scratch() / f"artifact-{artifact.digest}"
     target = folder / name
-    if not target.is_file():
+    if not target.is_file() or hash_file(target)[0] != checksum:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        arriving = store.scratch()
+        shutil.copyfile(path, arriving)
+        os.replace(arriving, target)
     return folder
