@@ -75,8 +75,8 @@ class Quarantine:
         )
 
     def table(self) -> pa.Table:
-        """Return all records sorted by file, offset and step."""
-        self.rows.sort(key=lambda row: (row["file"], row["offset"], row["step"], row["id"] or ""))
+        """Return all records sorted by file, offset and step, those of one place by what they are."""
+        self.rows.sort(key=lambda row: (row["file"], row["offset"], row["step"], row["id"] or "", _content(row)))
         return pa.Table.from_pylist(self.rows, schema=SCHEMA)
 
 
@@ -86,6 +86,10 @@ def as_documents(table: pa.Table) -> pa.Table:
     columns = {name: table[name] for name in DOCUMENTS.names if name not in ("text", "source")}
     columns |= {"text": pa.array(texts, pa.large_string()), "source": table["file"]}
     return pa.table({name: columns[name] for name in DOCUMENTS.names}, schema=DOCUMENTS)
+
+
+def _content(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["reason"], row["detail"], row["length"], row["raw"]
 
 
 def stable_text(text: str) -> str:

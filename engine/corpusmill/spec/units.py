@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _SIZES = {"": 1, "b": 1}
@@ -35,10 +36,13 @@ def _quantity(value: object, units: dict[str, float] | dict[str, int], expected:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"expected {expected}, not {value!r}")
     if isinstance(value, (int, float)):
-        if value < 0:
+        if not 0 <= value < math.inf:  # NaN is on no side
             raise ValueError(f"expected {expected}, not {value!r}")
         return value
     match = _QUANTITY.fullmatch(value)
     if match is None or match[2].lower() not in units:
         raise ValueError(f"expected {expected}, not {value!r}")
-    return float(match[1]) * units[match[2].lower()]
+    quantity = float(match[1]) * units[match[2].lower()]
+    if quantity == math.inf:
+        raise ValueError(f"expected {expected}, not {value!r}")
+    return quantity
