@@ -62,7 +62,12 @@ def _details(one: StepDecision) -> list[str]:
 
 def _signal(signal: Signal) -> list[str]:
     against = "" if signal.threshold is None else f"{_WORDS.get(signal.side, '')} {number(signal.threshold)}".strip()
-    return ["✓" if signal.passed else "✗", visible(signal.name), "" if signal.value is None else number(signal.value), against]
+    return [
+        "✓" if signal.passed else "✗",
+        visible(signal.name),
+        "" if signal.value is None else number(signal.value),
+        against,
+    ]
 
 
 def _ending(fate: Fate) -> str:
