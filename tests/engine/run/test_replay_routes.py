@@ -18,12 +18,43 @@ from corpusmill.run.records import RunRecord, latest_run
 from corpusmill.run.replay import replay
 from corpusmill.run.trace import trace
 
+PLUGIN = '''\
+"""A step with a tokenizer through a port."""
 
-def run(folder: Path, *steps: str) -> RunRecord:
+import pyarrow as pa
+
+from corpusmill import Annotator, Documents, Tokenizer, hookimpl
+
+
+class Pieces(Annotator):
+    """Count pieces of text."""
+
+    inputs = {"documents": Documents, "tokenizer": Tokenizer}
+
+    def adds(self):
+        return {"pieces": pa.int64()}
+
+    def setup(self):
+        from tokenizers import Tokenizer
+
+        self.tokenizer = Tokenizer.from_file(str(self.context.inputs["tokenizer"].path / "tokenizer.json"))
+
+    def annotate(self, batch):
+        texts = self.texts(batch).to_pylist()
+        return {"pieces": pa.array([len(self.tokenizer.encode(text).ids) for text in texts])}
+
+
+@hookimpl
+def corpusmill_register(registry):
+    registry.annotator("pieces", "pieces:Pieces", "Count pieces of text.")
+'''
+
+
+def run(folder: Path, *steps: str, name: str = "tiny", plugins: str = "") -> RunRecord:
     lines = "".join(f"  - {{{step}}}\n" for step in steps)
-    (folder / "spec.yaml").write_text(f"corpusmill: 1\nname: tiny\nsteps:\n{lines}")
+    (folder / "spec.yaml").write_text(f"corpusmill: 1\nname: {name}\nplugins: [{plugins}]\nsteps:\n{lines}")
     run_spec(check(folder / "spec.yaml"), RunOptions(store=str(folder / "store"), debug=True))
-    return latest_run(folder / "store", "tiny")
+    return latest_run(folder / "store", name)
 
 
 def write_rows(path: Path, texts: list[str]) -> list[int]:
@@ -173,3 +204,54 @@ def test_a_near_duplicate_tells_how_alike(tmp_path: Path) -> None:
     last = gone.decisions[-1]
     assert (last.verdict, last.threshold, last.other) == ("removed", 0.7, kept.id)
     assert 0.9 < (last.value or 0.0) <= 1.0
+
+
+def test_a_step_with_a_port_gets_the_run_s_artifact(tmp_path: Path) -> None:
+    """What another step left is bound again by its digest, though the file it came from is gone."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    tokenizer = Tokenizer(WordLevel({"?": 0, "sea": 1}, unk_token="?"))
+    tokenizer.pre_tokenizer = Whitespace()
+    (tmp_path / "words").mkdir()
+    tokenizer.save(str(tmp_path / "words" / "tokenizer.json"))
+    (tmp_path / "pieces.py").write_text(PLUGIN)
+    write_rows(tmp_path / "a.jsonl", ["the sea is wide"])
+    record = run(
+        tmp_path,
+        "id: pages, uses: read.jsonl, with: {paths: a.jsonl}",
+        "id: words, uses: load.tokenizer, with: {path: words}",
+        "id: pieces, uses: annotate.pieces, needs: {documents: pages, tokenizer: words}",
+        plugins="./pieces.py",
+    )
+    (tmp_path / "words" / "tokenizer.json").unlink()
+    fate = trace(record, "a.jsonl@0", replay)
+    assert [fate.decisions[-1].columns, notes(fate)] == [(("pieces", 4),), []]
+
+
+def test_a_way_that_began_in_another_run_starts_at_its_dataset(tmp_path: Path) -> None:
+    """A dataset of another run is where this run's own steps begin."""
+    write_rows(tmp_path / "a.jsonl", ["the sea is wide"])
+    run(tmp_path, "id: pages, uses: read.jsonl, with: {paths: a.jsonl}", name="earlier")
+    record = run(
+        tmp_path,
+        "id: tidy, uses: clean.unicode, needs: {documents: 'run:earlier/pages'}",
+        "id: long, uses: filter.length, with: {min_chars: 100}",
+    )
+    fate = trace(record, "a.jsonl@0", replay)
+    assert (steps(fate), notes(fate)) == ([("tidy", "kept"), ("long", "removed")], [])
+    assert fate.decisions[-1].signals[0].value == 15.0
+
+
+def test_a_run_on_an_object_store_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts are fetched through the storage's cache; the run's own record lies on this machine."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    write_rows(tmp_path / "a.jsonl", ["the sea is wide", "the sea is wide"])
+    steps_of = ["id: pages, uses: read.jsonl, with: {paths: a.jsonl}", "id: exact, uses: dedup.exact"]
+    run(tmp_path, *steps_of)
+    uri = f"object://{tmp_path}/objects"
+    run_spec(check(tmp_path / "spec.yaml"), RunOptions(store=uri, debug=True))
+    fate = trace(latest_run(uri, "tiny"), "a.jsonl@0", replay)
+    assert (steps(fate), notes(fate)) == ([("pages", "kept"), ("exact", "kept")], [])
+    assert fate.decisions[-1].detail == "1 duplicate of it removed"
