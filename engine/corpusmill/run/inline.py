@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -109,6 +110,8 @@ class InlineExecutor:
 
     def _worker_pipe(self) -> Connection:
         if self._pipe is None:
+            # A traceback timer of the driver (pytest's, say) would leave the child a lock that nobody ever opens.
+            faulthandler.cancel_dump_traceback_later()
             context = multiprocessing.get_context("fork")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=_serve, args=(theirs, self._pipe, self._settings, os.getpid()))
