@@ -37,7 +37,8 @@ class GopherQuality(Filter):
     half of those are Han and less than a tenth Kana). Its words are single characters under either word rule, so:
     the mean word length is not judged (the signal is a neutral 5, drawn inside the limits); Chinese stop words are
     function characters (的 了 是 在 …), in other spaceless scripts they are not judged (the signal is the limit).
-    All other rules apply as they are; `min_words` then counts characters. `adapt: false` judges every document as English.
+    All other rules apply as they are; `min_words` then counts characters. `adapt: false` judges every document as
+    English.
 
     Null and empty documents have no words and fail the first rule. Ratios over nothing are 0.
     """

@@ -49,10 +49,11 @@ def cache_folder() -> Path:
 
 @cache
 def sources_digest() -> str:
-    """Return 16 hex digits over the sources of all kernels."""
+    """Return 16 hex digits over the sources of all kernels, and of the constants they compile in from `plain`."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -274,8 +274,21 @@ def count_lines(text, flags, dialect, row):  # type: ignore[no-untyped-def]
 
 @kernel
 def count_rows(  # type: ignore[no-untyped-def]
-    data, starts, ends, longest, profiles, dialect, rule, stops, stop_bytes, zh_stops, zh_bytes,
-    ascii_flags, index, pages, out
+    data,
+    starts,
+    ends,
+    longest,
+    profiles,
+    dialect,
+    rule,
+    stops,
+    stop_bytes,
+    zh_stops,
+    zh_bytes,
+    ascii_flags,
+    index,
+    pages,
+    out,
 ):
     """Count every row. Scratch is sized for the longest; only what a row touches costs memory."""
     flags = np.empty(longest + 1, np.uint16)

@@ -13,7 +13,9 @@ from corpusmill_plugins.dedup.minhash import MinHashDuplicates
 
 ENGLISH = "the quick brown fox jumps over the lazy dog while seven wizards quietly box with five jugs of liquor " * 3
 CHINESE = "为了加强大气污染防治，保护和改善环境，保障公众健康，推进生态文明建设，促进经济社会可持续发展，制定本条例。"
-CHINESE += "本市行政区域内的大气污染防治及其监督管理，适用本条例。大气污染防治应当坚持源头治理、规划先行、公众参与的原则。"
+CHINESE += (
+    "本市行政区域内的大气污染防治及其监督管理，适用本条例。大气污染防治应当坚持源头治理、规划先行、公众参与的原则。"
+)
 CHINESE += "市、县人民政府应当将大气污染防治工作纳入国民经济和社会发展规划，加大财政投入，转变经济发展方式。"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,28 @@ from corpusmill_plugins.kernels.plain.words import split
 
 DIALECTS = ("datatrove", "dolma", "dclm")
 PIECES = st.sampled_from(
-    ["a", "b", "ab", "aa", "the ", "and ", " ", "\n", "\n\n", "\r\n", "\u2028", ". ", "...", " . . .", "\u2026", "#"]
-    + ["-", "*", "\u2022", "\u25cf", "_", "'", "\u0301", "1", "1,2", "\u4e2d", "\u7684", "\u3042", "\u0e01", "\U0001f600"]
+    [
+        *(
+            "a",
+            "b",
+            "ab",
+            "aa",
+            "the ",
+            "and ",
+            " ",
+            "\n",
+            "\n\n",
+            "\r\n",
+            "\u2028",
+            ". ",
+            "...",
+            " . . .",
+            "\u2026",
+            "#",
+        ),
+        *("-", "*", "\u2022", "\u25cf", "_", "'", "\u0301", "1", "1,2"),
+        *("\u4e2d", "\u7684", "\u3042", "\u0e01", "\U0001f600"),
+    ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=["Cs", "Cn"]), max_size=60).map("".join)
 
@@ -52,14 +71,55 @@ def plain_quality(text: str, dialect: str, rule: str) -> dict[str, float | None]
 
 
 def assert_equal(texts: list[str], dialect: str, rule: str) -> None:
+    """Compare every signal, and the verdict with its value and limit, to the bit."""
     rows = batch(list(texts))
-    measured = GopherQuality(GopherQuality.Options(dialect=dialect, words=rule)).measure(rows)
-    repeated = GopherRepetition(GopherRepetition.Options(dialect=dialect, words=rule)).measure(rows)
+    good = GopherQuality(GopherQuality.Options(dialect=dialect, words=rule))
+    again = GopherRepetition(GopherRepetition.Options(dialect=dialect, words=rule))
+    measured, repeated = good.measure(rows), again.measure(rows)
+    judged = decisions(good, rows), decisions(again, rows)
     for row, text in enumerate(texts):
-        for name, value in plain_quality(text, dialect, rule).items():
+        signals = plain_quality(text, dialect, rule)
+        for name, value in signals.items():
             assert value is None or measured[name][row] == value, (name, text[:200])
-        for name, value in repetition.measure(text, split(text, rule), dialect).items():
+        assert judged[0][row] == first_broken(plain_quality_limits(dialect), signals), text[:200]
+        again_signals = repetition.measure(text, split(text, rule), dialect)
+        for name, value in again_signals.items():
             assert repeated[name][row] == value, (name, text[:200])
+        assert judged[1][row] == first_broken(plain_repetition_limits(dialect), again_signals), text[:200]
+
+
+def decisions(operator: Any, rows: pa.RecordBatch) -> list[tuple[str, float] | None]:
+    """The signal that decided and its value, None for what stays."""
+    verdicts = operator.judge(rows)
+    pairs = zip(verdicts.rule.tolist(), verdicts.value.tolist(), strict=True)
+    return [None if rule < 0 else (verdicts.rules[rule].signal, value) for rule, value in pairs]
+
+
+def first_broken(limits: list[tuple[str, float, float]], signals: dict[str, Any]) -> tuple[str, float] | None:
+    """The first signal outside its limits; one that is not judged (None) is inside."""
+    for name, low, high in limits:
+        if signals[name] is not None and not low <= signals[name] <= high:
+            return name, signals[name]
+    return None
+
+
+def plain_quality_limits(dialect: str) -> list[tuple[str, float, float]]:
+    """Gopher's table A1, written out once more."""
+    symbols = ("hashes", "ellipses") if dialect == "datatrove" else ("symbols",)
+    return [
+        ("words", 50, 100_000),
+        ("word_length", 3, 10),
+        *((name, 0, 0.1) for name in symbols),
+        ("bullets", 0, 0.9),
+        ("ellipsis_lines", 0, 0.3),
+        ("alphabetic", 0.8, 1),
+        ("stop_words", 2, float("inf")),
+    ]
+
+
+def plain_repetition_limits(dialect: str) -> list[tuple[str, float, float]]:
+    empty = [] if dialect == "dolma" else [("segments", 1.0, float("inf"))]
+    return [*empty, *((name, 0.0, limit) for name, limit in repetition.LIMITS[dialect].items())]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -70,17 +130,43 @@ def test_signals_equal_plain_python_on_any_text(dialect: str, texts: list[str], 
     assert_equal(texts, dialect, rule)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_signals_equal_plain_python_on_real_documents(dialect: str) -> None:
-    """The same on 3,500 real documents: PEPs, Chinese articles, translated technical docs, Chinese laws."""
-    folder = os.environ.get("CORPUSMILL_TEST_DATA")
-    if not folder:
-        pytest.skip("CORPUSMILL_TEST_DATA names no folder with the real test data")
-    texts: list[str] = []
+def real_documents(folder: Path, each: int, characters: int) -> list[str]:
+    """`each` documents of every source (evenly spread over its file): PEPs, Chinese articles, docs, Chinese laws."""
+    texts = []
     for name in ("c_neardup/pep-history", "b_corpora/zh-lctt", "b_corpora/tf-docs-multi", "c_neardup/zh-laws-versions"):
-        with lzma.open(next((Path(folder) / name).glob("*.jsonl.xz")), "rt", encoding="utf-8") as lines:
-            texts += [json.loads(line)["text"][:2000] for line in lines][::3]
-    assert len(texts) > 3000
+        with lzma.open(next((folder / name).glob("*.jsonl.xz")), "rt", encoding="utf-8") as file:
+            lines = file.readlines()
+        texts += [json.loads(line)["text"][:characters] for line in lines[:: max(1, len(lines) // each)][:each]]
+    return texts
+
+
+@pytest.fixture(scope="module")
+def sample(test_data: Path) -> list[str]:
+    return real_documents(test_data, 100, 2000)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_verdicts_equal_plain_python_on_real_documents(dialect: str, sample: list[str]) -> None:
+    """Signals and verdicts are those of plain Python on 400 real documents of four kinds, English, Chinese and others.
+
+    Some are kept and some dropped for more than one reason: the comparison sees both.
+    """
+    rule = "whitespace" if dialect == "dolma" else "unicode"
+    assert len(sample) == 400
+    assert_equal(sample, dialect, rule)
+    rows = batch(list(sample))
+    kinds = [kind(kind.Options(dialect=dialect, words=rule)) for kind in (GopherQuality, GopherRepetition)]
+    found = [set(reasons(kind, rows)) for kind in kinds]
+    assert all(None in one for one in found)
+    assert len(found[0] | found[1]) > 4
+
+
+@pytest.mark.scale
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_verdicts_equal_plain_python_on_3000_documents(dialect: str, test_data: Path) -> None:
+    """The same on 3,000 documents, whole up to 20,000 characters."""
+    texts = real_documents(test_data, 750, 20_000)
+    assert len(texts) == 3000
     assert_equal(texts, dialect, "whitespace" if dialect == "dolma" else "unicode")
 
 
@@ -120,7 +206,8 @@ def test_the_language_column_overrides_the_text() -> None:
 
 def test_the_first_failing_rule_is_the_reason_with_its_value() -> None:
     """Rules are asked in datatrove's order; the verdict holds what was measured."""
-    verdicts = GopherQuality().judge(batch(["# short", None, "", "word # " * 60, "\u2022 the ending of winter and\n" * 60]))
+    bullets = "\u2022 the ending of winter and\n" * 60
+    verdicts = GopherQuality().judge(batch(["# short", None, "", "word # " * 60, bullets]))
     assert [verdicts.rules[rule].name for rule in verdicts.rule] == [
         "too_few_words",
         "too_few_words",

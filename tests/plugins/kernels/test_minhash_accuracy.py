@@ -13,16 +13,18 @@ from corpusmill_plugins.kernels.text import TextBuffer
 K = 112
 PAIRS = 1500
 
+Pairs = tuple[list[str], list[str], np.ndarray]
+
 
 @pytest.fixture(scope="module")
-def pairs() -> tuple[list[str], list[str], np.ndarray]:
+def pairs() -> Pairs:
     """Pairs of 120-word texts, some words of the second replaced, with their exact Jaccard similarity of 5-grams."""
     random = np.random.default_rng(5)
     left, right, truth = [], [], []
     for _ in range(PAIRS):
         words = random.integers(0, 5000, 120)
         changed = np.where(random.random(120) < random.uniform(0.002, 0.12), random.integers(0, 5000, 120), words)
-        texts = [" ".join(f"{chr(97 + w % 26)}{'xyz'[w % 3] * (w // 78 % 5)}q{_letters(w)}" for w in one) for one in (words, changed)]
+        texts = [" ".join(map(_word, one)) for one in (words, changed)]
         grams = [{tuple(split[i : i + 5]) for i in range(len(split) - 4)} for split in map(folded_words, texts)]
         left.append(texts[0])
         right.append(texts[1])
@@ -30,12 +32,14 @@ def pairs() -> tuple[list[str], list[str], np.ndarray]:
     return left, right, np.array(truth)
 
 
-def _letters(number: int) -> str:
-    return "".join(chr(97 + number // 26**place % 26) for place in range(3))
+def _word(number: int) -> str:
+    """A word of 5 to 9 letters that stands for a number."""
+    letters = "".join(chr(97 + number // 26**place % 26) for place in range(3))
+    return f"{chr(97 + number % 26)}{'xyz'[number % 3] * (number // 78 % 5)}q{letters}"
 
 
 @pytest.fixture(scope="module")
-def agreements(pairs: tuple[list[str], list[str], np.ndarray]) -> np.ndarray:
+def agreements(pairs: Pairs) -> np.ndarray:
     """Share of equal minima, float64 (8 seeds, pairs)."""
     left, right, _ = pairs
     sides = TextBuffer.of_texts(left), TextBuffer.of_texts(right)
@@ -47,7 +51,7 @@ def agreements(pairs: tuple[list[str], list[str], np.ndarray]) -> np.ndarray:
     return np.array(rows)
 
 
-def test_squared_error_is_that_of_theory(pairs: tuple[list[str], list[str], np.ndarray], agreements: np.ndarray) -> None:
+def test_squared_error_is_that_of_theory(pairs: Pairs, agreements: np.ndarray) -> None:
     """The mean squared error of estimates is J(1-J)/K within 10 %."""
     truth = pairs[2]
     inside = (truth > 0.02) & (truth < 0.995)
@@ -56,12 +60,12 @@ def test_squared_error_is_that_of_theory(pairs: tuple[list[str], list[str], np.n
     assert 0.9 < measured / expected < 1.1
 
 
-def test_estimates_are_not_biased(pairs: tuple[list[str], list[str], np.ndarray], agreements: np.ndarray) -> None:
+def test_estimates_are_not_biased(pairs: Pairs, agreements: np.ndarray) -> None:
     """The mean error of estimates is below 0.005."""
     assert abs((agreements - pairs[2]).mean()) < 0.005
 
 
-def test_bands_find_pairs_as_often_as_theory_says(pairs: tuple[list[str], list[str], np.ndarray]) -> None:
+def test_bands_find_pairs_as_often_as_theory_says(pairs: Pairs) -> None:
     """In each bin of similarity, 14 x 8 bands find the share of pairs that 1-(1-s^8)^14 predicts, within 4 sigma."""
     left, right, truth = pairs
     hits = []
@@ -78,7 +82,7 @@ def test_bands_find_pairs_as_often_as_theory_says(pairs: tuple[list[str], list[s
         assert abs(found[:, inside].mean() - expected.mean()) < 4 * sigma + 0.01, low
 
 
-def test_estimates_agree_with_datasketch(pairs: tuple[list[str], list[str], np.ndarray], agreements: np.ndarray) -> None:
+def test_estimates_agree_with_datasketch(pairs: Pairs, agreements: np.ndarray) -> None:
     """Over 150 pairs our estimates differ from datasketch's no more than two independent estimates may."""
     from datasketch import MinHash
 

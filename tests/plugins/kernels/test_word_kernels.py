@@ -20,9 +20,13 @@ from corpusmill_plugins.kernels.text import TextBuffer
 from corpusmill_plugins.kernels.words import word_list
 
 PIECES = st.sampled_from(
-    ["don't", "3.14", "1,000", "a.b", "...", "....", "\u2026", "#", "__", "\u4e2d\u6587", "\u304b\u3099", "\u0e01\u0e47"]
-    + ["\ufdfa", "\u338f", "\xbd", "\u200b", "\u0301", "\u2764\ufe0f", "\U0001f600", "\u3000", "\x85", "\x1f", " ", "\n"]
-    + ["a" * 8, "b" * 7, "c" * 17, "00", "\xc9cole", "\u0130", "\uac00\ub098", "\U00020000"]
+    [
+        *("don't", "3.14", "1,000", "a.b", "...", "....", "\u2026", "#", "__"),
+        *("\u4e2d\u6587", "\u304b\u3099", "\u0e01\u0e47"),
+        *("\ufdfa", "\u338f", "\xbd"),
+        *("\u200b", "\u0301", "\u2764\ufe0f", "\U0001f600", "\u3000", "\x85", "\x1f", " ", "\n"),
+        *("a" * 8, "b" * 7, "c" * 17, "00", "\xc9cole", "\u0130", "\uac00\ub098", "\U00020000"),
+    ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=["Cs", "Cn"]), max_size=30).map("".join)
 

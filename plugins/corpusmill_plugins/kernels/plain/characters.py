@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 ALPHA = 1
 ALNUM = 2
@@ -23,7 +23,7 @@ SYMBOL = 8192
 
 _MARKS = (
     "!/\u2014\u201d:\uff05\uff11\u3008&(\u3001\u2501\\\u3010#%\u300c\u300d\uff0c\u3011\uff1b+^]~\u201c\u300a\u201e';\u2019{|"
-    "\u2236\u00b4[=-`*\uff0e\uff08\u2013\uff1f\uff01\uff1a$\uff5e\u00ab\u3009,><\u300b)?\uff09\u3002\u2026@_.\"}\u25ba\u00bb"
+    '\u2236\u00b4[=-`*\uff0e\uff08\u2013\uff1f\uff01\uff1a$\uff5e\u00ab\u3009,><\u300b)?\uff09\u3002\u2026@_."}\u25ba\u00bb'
 )
 """datatrove's punctuation, as it stands there (the full-width digit one is in it)."""
 
@@ -62,6 +62,7 @@ _KANA_RANGES = ((0x3041, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D), (0x1AFF0, 
 _NEWLINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
+@lru_cache(1 << 14)
 def _within(point: int, ranges: tuple[tuple[int, int], ...]) -> bool:
     return any(first <= point <= last for first, last in ranges)
 
@@ -77,6 +78,7 @@ def punctuation() -> frozenset[str]:
     return frozenset(_MARKS) | {chr(point) for point in controls | terminal}
 
 
+@lru_cache(1 << 14)
 def is_solo(character: str) -> bool:
     """True for letters and letter-like numbers of scripts written without spaces: each is a word of its own."""
     if not _within(ord(character), _SOLO_RANGES):
@@ -85,17 +87,20 @@ def is_solo(character: str) -> bool:
     return category[0] == "L" or category in ("Nl", "No")
 
 
+@lru_cache(1 << 14)
 def is_letter(character: str) -> bool:
     """True for letters and for numbers that are not decimal digits, except solo ones."""
     category = unicodedata.category(character)
     return (category[0] == "L" or category in ("Nl", "No")) and not is_solo(character)
 
 
+@lru_cache(1 << 14)
 def is_digit(character: str) -> bool:
     """True for decimal digits of any script."""
     return unicodedata.category(character) == "Nd"
 
 
+@lru_cache(1 << 14)
 def is_mark(character: str) -> bool:
     """True for combining marks and format characters: they belong to the word before them."""
     category = unicodedata.category(character)
