@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import threading
@@ -83,10 +84,13 @@ class Lease:
         return True
 
     def _remove(self, token: str) -> None:
-        """Remove the lease if it is still this one; between two takers that race, the link decides."""
-        holder = _read(self._path)
-        if holder is not None and holder["token"] == token:
-            self._path.unlink(missing_ok=True)
+        """Remove the lease if it is still this one: between looking and removing nobody else may do the same."""
+        with self._path.with_name(".lease-lock").open("w") as lock:
+            with contextlib.suppress(OSError):  # a file system without locks: the lease is advice
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            holder = _read(self._path)
+            if holder is not None and holder["token"] == token:
+                self._path.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT):

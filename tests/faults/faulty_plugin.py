@@ -1,0 +1,178 @@
+"""Operators that misbehave on documents with POISON in them; tests copy this file beside a spec."""
+
+import ctypes
+import locale
+import os
+import random
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from corpusmill import Annotator, Cleaner, Filter, at_most, hookimpl, option
+
+POISON = "POISON"
+
+
+class Panic(BaseException):
+    """What extensions in Rust raise: no Exception."""
+
+
+def hang():
+    while True:
+        pass
+
+
+def spell():
+    print("printed by a plugin")
+    os.write(1, b"written by a plugin\n")
+    sys.stdout.flush()
+
+
+def bewitch():
+    os.chdir("/")
+    os.umask(0o077)
+    random.seed(1)
+    np.random.seed(1)
+    locale.setlocale(locale.LC_ALL, "C")
+
+
+ACTIONS = {
+    "none": lambda: None,
+    "raise": lambda: (_ for _ in ()).throw(ValueError("poison found")),
+    "segfault": lambda: ctypes.string_at(0),
+    "exit0": lambda: os._exit(0),
+    "exit1": lambda: os._exit(1),
+    "exit7": lambda: os._exit(7),
+    "sysexit": lambda: sys.exit(3),
+    "panic": lambda: (_ for _ in ()).throw(Panic("rust")),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": hang,
+    "hang-in-c": lambda: re.match(r"(a+)+$", "a" * 64 + "b"),
+    "print": spell,
+    "bewitch": bewitch,
+}
+
+
+def tell(folder, what):
+    """Leave a mark that a test waits for: a file that appears at once with its content."""
+    beside = Path(folder) / f".{what}.{os.getpid()}"
+    beside.write_text(str(os.getpid()))
+    os.replace(beside, Path(folder) / what)
+
+
+class Faulty(Filter):
+    """Do something to documents with POISON; wait on request."""
+
+    class Options(Filter.Options):
+        action: str = option("none", help="what to do", affects_result=False)
+        most: int = option(100000, help="most characters")
+        raises: str = option("", help="a word to raise on", affects_result=False)
+        signals: str = option("", help="folder of marks; `go` in it ends the wait on WAIT", affects_result=False)
+
+    def measure(self, batch):
+        texts = batch.column(self.column).to_pylist()
+        if self.options.raises and any(self.options.raises in text for text in texts):
+            raise ValueError("a word to raise on")
+        for text in texts:
+            if POISON in (text or ""):
+                ACTIONS[self.options.action]()
+        if self.options.signals:
+            tell(self.options.signals, f"worker-{os.getpid()}")
+            while not (Path(self.options.signals) / "go").exists():
+                time.sleep(0.01)
+        return {"characters": np.array([len(text or "") for text in texts], float)}
+
+    def rules(self):
+        return [at_most("characters", self.options.most)]
+
+
+class Upper(Cleaner):
+    """Shout; break the contract of a cleaner on request."""
+
+    class Options(Cleaner.Options):
+        breach: str = option("", help="which clause to break")
+
+    def clean(self, batch):
+        index = batch.schema.get_field_index(self.column)
+        texts = [(text or "").upper() for text in batch.column(self.column).to_pylist()]
+        breach = self.options.breach
+        if breach == "rows":
+            return batch.slice(0, batch.num_rows - 1)
+        if breach == "type":
+            return batch.set_column(index, self.column, pa.array([len(text) for text in texts]))
+        if breach == "column":
+            return batch.append_column("extra", pa.array(texts))
+        if breach == "order":
+            return batch.take(pa.array(range(batch.num_rows - 1, -1, -1)))
+        return batch.set_column(index, self.column, pa.array(texts, pa.large_string()))
+
+
+class Number(Annotator):
+    """Add a number; break the contract of an annotator on request."""
+
+    class Options(Annotator.Options):
+        breach: str = option("", help="which clause to break")
+
+    def adds(self):
+        return {"number": pa.int64()}
+
+    def annotate(self, batch):
+        numbers = pa.array(range(batch.num_rows), pa.int64())
+        breach = self.options.breach
+        if breach == "rows":
+            return {"number": numbers.slice(0, 0)}
+        if breach == "type":
+            return {"number": pa.array(["x"] * batch.num_rows)}
+        if breach == "column":
+            return {"number": numbers, "extra": numbers}
+        return {"number": pa.array([len(text) for text in batch.column("text").to_pylist()], pa.int64())}
+
+
+class Measure(Filter):
+    """Break the contract of a filter."""
+
+    class Options(Filter.Options):
+        breach: str = option("", help="which clause to break")
+
+    def measure(self, batch):
+        breach = self.options.breach
+        if breach == "rows":
+            return {"signal": np.zeros(1 if batch.num_rows > 1 else 2)}
+        if breach == "signal":
+            return {"other": np.zeros(batch.num_rows)}
+        return {"signal": np.zeros(batch.num_rows)}
+
+    def rules(self):
+        return [at_most("signal", 1)]
+
+
+class Inexact(Annotator):
+    """A floating-point model in small: each score depends on the number of rows in the batch."""
+
+    exact = False
+
+    class Options(Annotator.Options):
+        action: str = option("none", help="what to do", affects_result=False)
+
+    def adds(self):
+        return {"score": pa.float64()}
+
+    def annotate(self, batch):
+        texts = batch.column("text").to_pylist()
+        if any(POISON in text for text in texts):
+            ACTIONS[self.options.action]()
+        return {"score": pa.array([len(text) + batch.num_rows / 1000 for text in texts], pa.float64())}
+
+
+@hookimpl
+def corpusmill_register(registry):
+    registry.filter("faulty", ":Faulty", "Misbehave.")
+    registry.cleaner("upper", ":Upper", "Shout.")
+    registry.annotator("count", ":Number", "Count.")
+    registry.filter("measure", ":Measure", "Measure.")
+    registry.annotator("inexact", ":Inexact", "Score.")
