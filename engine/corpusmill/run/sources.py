@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from corpusmill.dataset.hashing import hash_bytes
 from corpusmill.dataset.manifest import Entry, entry_batches
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
@@ -18,7 +18,7 @@ from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.run.files import LocalFile
-from corpusmill.run.places import with_places
+from corpusmill.run.places import place_ids, with_places
 
 _HASH_CHUNK = 1 << 22
 
@@ -95,7 +95,7 @@ class _Rejects:
             detail=detail,
             raw=raw,
             length=length,
-            id=hash_bytes(f"{self._file}\0{offset}".encode()),
+            id=place_ids(self._file, np.array([offset], np.int64))[0].as_py(),
         )
 
 
