@@ -42,7 +42,7 @@ def publish_artifact(store: Store, kind: str, folder: Path, summary: dict[str, A
         shutil.copyfile(folder / name, scratch)
         store.storage.publish(scratch, f"artifacts/{digest}/{name}")
     manifest = {"format": FORMAT, "kind": kind, "files": files, "summary": summary}
-    existing = store.storage.put_if_absent(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
+    existing = store.record(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
     if existing is not None:
         summary = orjson.loads(existing)["summary"]
     return Artifact(kind, digest, tuple(files), summary)

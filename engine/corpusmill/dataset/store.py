@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Store:
         try:
             self.storage.publish(scratch, reference.name)
         except OSError as error:
+            scratch.unlink(missing_ok=True)  # where space is short, what cannot be published must not take it
             raise _full_or_forbidden(error, self.uri, size) from error
         return reference
 
@@ -86,16 +88,30 @@ class Store:
                 where=self.uri,
                 hint="run the same command again; the work that made it is redone",
             ) from error
-        if reference.checksum not in self._verified:
-            found, size = hash_file(path)
-            if found != reference.checksum:
-                raise ChecksumError(
-                    f"{reference.name} holds other bytes than were committed ({size} bytes, hash {found})",
-                    where=self.uri,
-                    expected=f"{reference.bytes} bytes, hash {reference.checksum}",
-                    hint="corpusmill run the same spec again: damaged work is recomputed",
-                )
-            self._verified.add(reference.checksum)
+        return path if reference.checksum in self._verified else self._verify(reference, path)
+
+    def _verify(self, reference: FileRef, path: Path) -> Path:
+        """Hash a file before its first use in this process; one that is damaged is removed.
+
+        Commits whose files are not all there are not reused, so the next run makes it again. Where a storage keeps
+        copies, the copy alone may be at fault: it is fetched once more.
+        """
+        found, size = hash_file(path)
+        if found != reference.checksum:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                path = self.storage.fetch(reference.name)
+                found, size = hash_file(path)
+        if found != reference.checksum:
+            path.unlink(missing_ok=True)
+            self.storage.delete(reference.name)
+            raise ChecksumError(
+                f"{reference.name} held other bytes than were committed ({size} bytes, hash {found}); it was removed",
+                where=self.uri,
+                expected=f"{reference.bytes} bytes, hash {reference.checksum}",
+                hint="run the same command again: the work that made it is redone; check the disk it lay on",
+            )
+        self._verified.add(reference.checksum)
         return path
 
     def commit(self, key: str, record: dict[str, Any], *, exact: bool = True, operators: str = "") -> dict[str, Any]:
@@ -105,10 +121,7 @@ class Store:
         (named by `operators`); for models on other machines the first record stands.
         """
         data = canonical_json(record)
-        try:
-            existing = self.storage.put_if_absent(_commit_name(key), data)
-        except OSError as error:
-            raise _full_or_forbidden(error, self.uri, len(data)) from error
+        existing = self.record(_commit_name(key), data)
         if existing is None or existing == data:
             return record
         standing: dict[str, Any] = orjson.loads(existing)
@@ -121,11 +134,28 @@ class Store:
             )
         return standing
 
+    def record(self, name: str, data: bytes) -> bytes | None:
+        """Write a small record unless the name exists; return None when written, else the bytes that are there."""
+        try:
+            return self.storage.put_if_absent(name, data)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, len(data)) from error
+
+    def note(self, name: str, data: bytes) -> None:
+        """Write or replace a small record that no commit names."""
+        try:
+            self.storage.put(name, data)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, len(data)) from error
+
     def committed(self, key: str) -> dict[str, Any] | None:
-        """Return the record under a key, or None."""
+        """Return the record under a key, or None; one that is torn counts as none and is removed."""
         try:
             record: dict[str, Any] = orjson.loads(self.storage.read(_commit_name(key)))
         except FileNotFoundError:
+            return None
+        except orjson.JSONDecodeError:
+            self.forget(key)
             return None
         return record
 

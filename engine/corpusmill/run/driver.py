@@ -11,7 +11,7 @@ from typing import Any
 
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.store import Store
-from corpusmill.errors import CorpusmillError, Interrupted, UsageError
+from corpusmill.errors import CorpusmillError, Interrupted, StoreError, UsageError
 from corpusmill.plan.build import build_stages
 from corpusmill.plan.checked import CheckedSpec
 from corpusmill.plan.stages import Stage
@@ -24,7 +24,7 @@ from corpusmill.run.leftovers import clean_scratch
 from corpusmill.run.observers import Observers
 from corpusmill.run.policy import Control
 from corpusmill.run.records import DEFAULT_STORE
-from corpusmill.run.references import describe_output
+from corpusmill.run.references import describe_output, pinned
 from corpusmill.run.session import Session
 
 
@@ -56,8 +56,9 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     spec = checked.spec
     if spec.search is not None:
         raise UsageError("`search` is not available in this version", expected="a spec without `search`")
-    stages = build_stages(checked, options.until)
     store = Store(options.store or spec.store or DEFAULT_STORE)
+    checked = pinned(checked, store)
+    stages = build_stages(checked, options.until)
     started = datetime.now(UTC)
     folder = _run_folder(store, spec.name, started)
     manager = plugin_manager(checked.local)
@@ -105,7 +106,11 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
     finally:
         session.executor.close()
     outputs = _outputs(session, status, started, time.monotonic() - began, failure)
-    (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
+    try:
+        (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
+    except OSError as error:
+        # What stopped the run says more than that its record cannot be written: most likely the same.
+        failure = failure or StoreError(f"cannot write {error.filename!r}: {error.strerror}", where=str(session.folder))
     session.observers.run_finished({**outputs, "folder": str(session.folder)})
     journal.close()
     if failure is not None:

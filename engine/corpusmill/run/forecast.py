@@ -19,6 +19,7 @@ from corpusmill.run.driver import DEFAULT_STORE, RUNNERS, settings_for
 from corpusmill.run.observers import Observers
 from corpusmill.run.policy import Control
 from corpusmill.run.records import list_runs
+from corpusmill.run.references import pinned
 from corpusmill.run.session import Session
 from corpusmill.run.unit import Outcome, Unit
 from corpusmill.run.worker import run_unit
@@ -104,6 +105,7 @@ class _Listener:
 def forecast(checked: CheckedSpec, store_uri: str | None, until: str | None = None) -> list[StageForecast]:
     """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document."""
     store = Store(store_uri or checked.spec.store or DEFAULT_STORE)
+    checked = pinned(checked, store)
     listener, manager = _Listener(), plugin_manager(checked.local)
     manager.register(listener)
     settings = settings_for(store, checked)

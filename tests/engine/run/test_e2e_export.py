@@ -1,0 +1,126 @@
+"""Exports: a folder appears at once and whole, belongs to one plan, and is what other tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from corpusmill.errors import CorpusmillError, StoreError
+
+
+def steps_of(mill: Any, *, word: str = "x", **options: Any) -> list[dict[str, Any]]:
+    """Read, mark, split, export to `out`."""
+    return [
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": "4 KB"}},
+        {**mill.mark("one"), "with": {"word": word}},
+        {"id": "split", "uses": "split.by-hash", "with": {"train": 0.7, "test": 0.3}},
+        {"id": "out", "uses": "write.parquet", "with": {"path": str(mill.root / "out"), **options}},
+    ]
+
+
+@pytest.fixture
+def exported(mill: Any) -> Any:
+    """A mill with an export."""
+    mill.jsonl("data/a.jsonl", mill.texts(60))
+    mill.run(steps_of(mill))
+    return mill
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return the time of change and bytes of every file of a folder."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_files_hold_the_dataset_by_split(exported: Any) -> None:
+    """Rows of each label in order in files named by it; the manifest names every file; nothing else lies beside."""
+    digest = exported.outputs()["outputs"]["split"]["digest"]
+    rows = exported.rows(digest)
+    for label in ("train", "test"):
+        files = sorted((exported.root / "out/data").glob(f"{label}-*.parquet"))
+        written = [text for path in files for text in pq.read_table(path)["text"].to_pylist()]
+        assert written == [row["text"] for row in rows if row["split"] == label]
+    manifest = orjson.loads((exported.root / "out/corpusmill.json").read_bytes())
+    assert manifest["digest"] == digest
+    assert {one["name"] for one in manifest["files"]} == {
+        path.relative_to(exported.root / "out").as_posix() for path in (exported.root / "out").rglob("*.parquet")
+    }
+    assert sum(one["rows"] for one in manifest["files"]) == len(rows)
+    leftovers = [path.name for path in exported.root.iterdir() if path.name.startswith(".out")]
+    assert not leftovers
+
+
+def test_hugging_face_datasets_reads_the_folder(exported: Any) -> None:
+    """`load_dataset(dir)` gives the splits with their rows."""
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(exported.root / "out"), cache_dir=str(exported.root / "cache"))
+    splits = exported.outputs()["outputs"]["split"]["splits"]
+    assert {name: len(part) for name, part in loaded.items()} == splits
+
+
+def test_the_same_plan_again_touches_nothing(exported: Any) -> None:
+    """Not a byte and not a time of change."""
+    before = state(exported.root / "out")
+    exported.run(steps_of(exported))
+    assert state(exported.root / "out") == before
+
+
+def test_a_folder_of_others_is_refused(mill: Any) -> None:
+    """A folder that corpusmill did not make stays as it is, unless `replace: true`."""
+    mill.jsonl("data/a.jsonl", mill.texts(10))
+    (mill.root / "out").mkdir()
+    (mill.root / "out/thesis.txt").write_text("mine")
+    with pytest.raises(CorpusmillError, match="not made by corpusmill") as caught:
+        mill.run(steps_of(mill))
+    assert "out.replace=true" in str(caught.value)
+    assert state(mill.root / "out").keys() == {"thesis.txt"}
+    mill.run(steps_of(mill, replace=True))
+    assert "corpusmill.json" in state(mill.root / "out")
+    assert "thesis.txt" not in state(mill.root / "out")
+
+
+def test_a_folder_of_another_plan_is_refused(exported: Any) -> None:
+    """Other rows need another folder or `replace: true`; the old export stays whole until then."""
+    before = state(exported.root / "out")
+    with pytest.raises(StoreError, match="made by another plan"):
+        exported.run(steps_of(exported, word="other"))
+    assert state(exported.root / "out") == before
+    exported.run(steps_of(exported, word="other", replace=True))
+    path = next((exported.root / "out").rglob("train-*.parquet"))
+    assert pq.read_table(path)["text"][0].as_py().endswith("MARKother")
+
+
+def test_an_empty_folder_may_be_filled(mill: Any) -> None:
+    """A folder without files belongs to nobody."""
+    mill.jsonl("data/a.jsonl", mill.texts(10))
+    (mill.root / "out").mkdir()
+    mill.run(steps_of(mill))
+    assert "corpusmill.json" in state(mill.root / "out")
+
+
+def test_a_file_lost_from_an_export_is_made_again(exported: Any) -> None:
+    """The same plan finds that its folder is not whole and publishes it anew."""
+    before = {name: data for name, (_, data) in state(exported.root / "out").items()}
+    next((exported.root / "out").rglob("test-*.parquet")).unlink()
+    exported.run(steps_of(exported, replace=True))
+    assert {name: data for name, (_, data) in state(exported.root / "out").items()} == before
+
+
+def test_the_bytes_do_not_depend_on_shards(mill: Any, new_mill: Any) -> None:
+    """One file of all rows is the same whether they came in one part or in many."""
+    written = []
+    for shard in ("1 KB", "64 MB"):
+        other = new_mill()
+        other.jsonl("data/a.jsonl", other.texts(60))
+        steps = steps_of(other)
+        steps[0]["with"]["shard"] = shard
+        other.run(steps)
+        written.append({path.name: path.read_bytes() for path in (other.root / "out").rglob("*.parquet")})
+    assert written[0] == written[1]
