@@ -98,7 +98,7 @@ def publish_dataset(store: Store, schema: pa.Schema, entries: Sequence[Entry]) -
         "arrow_schema": schema.serialize().to_pybytes().hex(),
         "parts": parts.to_json(),
     }
-    store.storage.put_if_absent(f"datasets/{digest}/manifest.json", canonical_json(manifest))
+    store.record(f"datasets/{digest}/manifest.json", canonical_json(manifest))
     return dataset
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from corpusmill.errors import Interrupted
 from corpusmill.run.policy import Control
 
 STOP_FILE = "stop"
@@ -38,6 +39,9 @@ def obey_signals(control: Control, scratch: str) -> Iterator[None]:
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except KeyboardInterrupt:
+        message = "stopped at once; everything that was finished before is kept"
+        raise Interrupted(message, hint=control.resume) from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -134,4 +134,4 @@ class FileIndex:
             for file in files
             if file.name in known
         }
-        self._store.storage.put(self._name, canonical_json(entries))
+        self._store.note(self._name, canonical_json(entries))

@@ -87,7 +87,7 @@ class TokenSet:
             "splits": {label: split.to_json() for label, split in sorted(splits.items())},
         }
         digest = hash_json(content)
-        store.storage.put_if_absent(f"datasets/{digest}/manifest.json", canonical_json(content))
+        store.record(f"datasets/{digest}/manifest.json", canonical_json(content))
         return TokenSet(store, digest, window, vocabulary_size, tokenizer, tuple(parts), dict(splits))
 
     @staticmethod
