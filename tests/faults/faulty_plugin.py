@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from corpusmill import Annotator, Cleaner, Filter, at_most, hookimpl, option
+from corpusmill import Annotator, Cleaner, Documents, Filter, Loader, Model, at_most, hookimpl, option
 
 POISON = "POISON"
 
@@ -169,10 +169,55 @@ class Inexact(Annotator):
         return {"score": pa.array([len(text) + batch.num_rows / 1000 for text in texts], pa.float64())}
 
 
+class LoadTiny(Loader):
+    """A model of one file."""
+
+    output = "model"
+
+    class Options(Loader.Options):
+        text: str = option("tiny", help="what the model holds")
+
+    def sources(self):
+        return ()
+
+    def run(self, inputs, work):
+        (work.output / "model.txt").write_text(self.options.text)
+        return {}
+
+
+class Score(Annotator):
+    """A step with a model: it lives in a pool of actors on Ray."""
+
+    exact = False
+    inputs = {"documents": Documents, "model": Model}
+
+    class Options(Annotator.Options):
+        action: str = option("none", help="what to do", affects_result=False)
+        signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
+
+    def adds(self):
+        return {"score": pa.int64()}
+
+    def setup(self):
+        self.size = len((self.context.inputs["model"].path / "model.txt").read_text())
+
+    def annotate(self, batch):
+        texts = batch.column("text").to_pylist()
+        if any(POISON in text for text in texts):
+            ACTIONS[self.options.action]()
+        if self.options.signals:
+            tell(self.options.signals, f"worker-{os.getpid()}")
+            while not (Path(self.options.signals) / "go").exists():
+                time.sleep(0.01)
+        return {"score": pa.array([len(text) * self.size for text in texts], pa.int64())}
+
+
 @hookimpl
 def corpusmill_register(registry):
     registry.filter("faulty", ":Faulty", "Misbehave.")
     registry.cleaner("upper", ":Upper", "Shout.")
     registry.annotator("count", ":Number", "Count.")
     registry.filter("measure", ":Measure", "Measure.")
+    registry.loader("tiny", ":LoadTiny", "Load.")
+    registry.annotator("score", ":Score", "Score.")
     registry.annotator("inexact", ":Inexact", "Score.")

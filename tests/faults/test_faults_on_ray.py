@@ -1,0 +1,161 @@
+"""The same faults on Ray: one cluster for the module, and two runs of the command that start their own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpusmill.errors import ExecutorError
+
+POISON = [(0, 3), (2, 17)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A local cluster of two workers that runs find and leave running."""
+    import ray
+
+    from corpusmill.run import ray_executor
+
+    ray_executor._connect(None, 2)
+    yield
+    ray.shutdown()
+
+
+def model_steps(pit: Any, **options: Any) -> list[dict[str, Any]]:
+    """A pass with a step whose model lives in actors."""
+    judge = {"id": "judge", "uses": "annotate.score", "needs": {"documents": "read", "model": "model"}}
+    return [pit.read(), {"id": "model", "uses": "load.tiny"}, {**judge, "with": options}]
+
+
+@pytest.mark.parametrize("action", ["segfault", "hang-in-c"])
+def test_a_poison_document_is_excluded(pit: Any, cluster: None, action: str) -> None:
+    """The dataset and the exclusions are those of the inline executor."""
+    pit.documents(poison=POISON, word="POISON")
+    limits = {"deadline": 1}
+    inline = pit.run([pit.read(), pit.faulty(action)], store="inline", limits=limits).outputs
+    outputs = pit.run([pit.read(), pit.faulty(action)], executor="ray", limits=limits).outputs
+    assert outputs["executor"] == "ray"
+    assert len(pit.quarantine(outputs)) == 2
+    assert pit.tree() == pit.tree("inline")
+    assert outputs["counts"]["judge"]["quarantined"] == inline["counts"]["judge"]["quarantined"]
+
+
+def test_killed_workers_cost_nothing(pit: Any, cluster: None, until: Any, processes: Any) -> None:
+    """Three workers killed inside the operator: no exclusion, the bytes of a calm run."""
+    pit.documents()
+    pit.run([pit.read(), pit.faulty()], store="calm", debug=True)
+    signals = pit.root / "signals"
+    signals.mkdir()
+
+    def killer(ended: threading.Event) -> None:
+        known: set[str] = set()
+        for _ in range(3):
+            new = until(lambda: {one.name for one in signals.glob("worker-*")} - known, "a worker inside the operator")
+            known |= new
+            processes.kill(int(min(new).removeprefix("worker-")))
+        (signals / "go").touch()
+
+    with processes.in_background(killer):
+        steps = [pit.read(), pit.faulty(signals=str(signals))]
+        outputs = pit.run(steps, executor="ray", limits={"deadline": None}).outputs
+    assert outputs["quarantine"] == 0
+    assert pit.tree() == pit.tree("calm")
+
+
+def test_a_killed_actor_costs_nothing(pit: Any, cluster: None, until: Any, processes: Any) -> None:
+    """A model's actor killed in the middle of a batch: the batch is sent again, no document is excluded."""
+    pit.documents()
+    pit.run(model_steps(pit), store="calm", debug=True)
+    signals = pit.root / "signals"
+    signals.mkdir()
+
+    def killer(ended: threading.Event) -> None:
+        (mark,) = until(lambda: list(signals.glob("worker-*")), "an actor at work")
+        processes.kill(int(mark.name.removeprefix("worker-")))
+        until(lambda: len(list(signals.glob("worker-*"))) > 1, "the actor that takes its place")
+        (signals / "go").touch()
+
+    with processes.in_background(killer):
+        steps = model_steps(pit, signals=str(signals))
+        outputs = pit.run(steps, executor="ray", limits={"deadline": None}).outputs
+    assert outputs["quarantine"] == 0
+    assert pit.tree() == pit.tree("calm")
+
+
+def test_a_document_that_kills_actors_is_excluded(pit: Any, cluster: None) -> None:
+    """Poison for a model is found in a process of its own and excluded; the store is that of the inline executor."""
+    pit.documents(files=1, poison=[(0, 3)], word="POISON")
+    pit.run(model_steps(pit, action="segfault"), store="inline")
+    outputs = pit.run(model_steps(pit, action="segfault"), executor="ray").outputs
+    (bad,) = pit.quarantine(outputs)
+    assert bad["reason"] == "crashed (signal 11)"
+    assert pit.tree() == pit.tree("inline")
+
+
+def test_a_start_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first `ray.init` on a crowded machine times out at times; the second counts, a third there is not."""
+    import ray
+
+    from corpusmill.run import ray_executor
+
+    calls = []
+
+    def init(**options: Any) -> None:
+        calls.append(options)
+        if len(calls) in failing:
+            raise RuntimeError("the raylet did not start in time")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    failing = {1}
+    assert ray_executor._connect(None, 1)
+    assert len(calls) == 2
+    calls.clear()
+    failing = {1, 2}
+    with pytest.raises(ExecutorError, match="did not start: RuntimeError: the raylet") as caught:
+        ray_executor._connect(None, 1)
+    assert "--executor inline" in str(caught.value)
+
+
+def test_a_dead_address_fails_at_once(pit: Any) -> None:
+    """Nobody listens there: exit 1 with the address and what to do, without Ray's minutes of patience."""
+    pit.documents(files=1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    result = pit.call(pit.spec([pit.read(), pit.faulty()]), "--address", f"127.0.0.1:{port}", executor="ray")
+    assert result.returncode == 1
+    assert f"no Ray cluster answers at '127.0.0.1:{port}'" in result.stderr
+    assert "leave --address out" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_killed_driver_and_a_clean_answer(pit: Any, until: Any, processes: Any) -> None:
+    """A driver killed in the middle leaves nobody; the next run with a segfault in it answers pure JSON on stdout."""
+    pit.documents(poison=POISON, word="POISON")
+    signals = pit.root / "signals"
+    signals.mkdir()
+    pit.run([pit.read(), pit.faulty("raise")], store="raised", debug=True)
+    spec = pit.spec([pit.read(), pit.faulty("none", signals=str(signals))], limits={"deadline": None})
+    process = pit.start(spec, "--workers", "2", executor="ray")
+    until(lambda: list(signals.glob("worker-*")) or process.poll() is not None, "a worker inside the operator")
+    assert process.poll() is None, process.communicate()
+    family = processes.descendants(process.pid)
+    workers = [int(one.name.removeprefix("worker-")) for one in signals.glob("worker-*")]
+    processes.kill(process.pid)
+    until(lambda: not [pid for pid in {*family, *workers} if processes.alive(pid)], "the end of the dead driver's family")
+    process.communicate(timeout=90)
+    spec = pit.spec([pit.read(), pit.faulty("segfault")])
+    result = pit.call(spec, "--workers", "2", "--json", executor="ray")
+    assert result.returncode == 0, result.stderr
+    outputs = json.loads(result.stdout)
+    assert outputs["counts"]["judge"]["quarantined"] == {"crashed (signal 11)": 2}
+    reference = json.loads(max(Path(pit.root / "raised").glob("runs/pit/*/outputs.json")).read_text())
+    assert outputs["outputs"]["judge"]["digest"] == reference["outputs"]["judge"]["digest"]
