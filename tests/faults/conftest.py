@@ -101,9 +101,7 @@ class Pit:
 
     def quarantine(self, outputs: dict[str, Any]) -> list[dict[str, Any]]:
         """Return what a run quarantined."""
-        return [
-            row for one in outputs["quarantines"] for row in pa.ipc.open_file(one["path"]).read_all().to_pylist()
-        ]
+        return [row for one in outputs["quarantines"] for row in pa.ipc.open_file(one["path"]).read_all().to_pylist()]
 
     def tree(self, store: str = "store") -> dict[str, str]:
         """Return name -> hash of all that is published in a store."""
@@ -173,7 +171,7 @@ def in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
     def body() -> None:
         try:
             work(ended)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
             errors.append(error)
 
     thread = threading.Thread(target=body)

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,7 @@ def hang():
 
 
 def spell():
-    print("printed by a plugin")
+    print("printed by a plugin")  # noqa: T201 - that is the fault
     os.write(1, b"written by a plugin\n")
     sys.stdout.flush()
 
@@ -37,7 +38,7 @@ def bewitch():
     os.chdir("/")
     os.umask(0o077)
     random.seed(1)
-    np.random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - that is the fault
     locale.setlocale(locale.LC_ALL, "C")
 
 
@@ -189,7 +190,7 @@ class Score(Annotator):
     """A step with a model: it lives in a pool of actors on Ray."""
 
     exact = False
-    inputs = {"documents": Documents, "model": Model}
+    inputs: ClassVar = {"documents": Documents, "model": Model}
 
     class Options(Annotator.Options):
         action: str = option("none", help="what to do", affects_result=False)

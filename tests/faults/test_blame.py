@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.errors import ExecutorError
+from corpusmill.errors import ExecutorError, OperatorError
 from corpusmill.run.breadcrumb import Breadcrumb
 from corpusmill.run.chunk import Chunk
 from corpusmill.run.isolation import Isolation
@@ -67,10 +67,12 @@ def test_kills_from_outside_blame_nobody(isolate: Any, poison: dict[int, str], k
     """Whatever children are killed between, exactly the poison rows go, each with its own reason, or nobody does."""
     try:
         excluded = isolate(poison, kills)
-    except Exception as error:
-        assert "dying on a batch" in str(error) or "documents in a row" in str(error)
-        return
-    assert excluded == poison
+    except OperatorError:
+        assert len(poison) == 10
+    except ExecutorError:
+        assert sum(kills) >= 5
+    else:
+        assert excluded == poison
 
 
 def test_a_document_that_kills_itself_is_blamed(isolate: Any) -> None:

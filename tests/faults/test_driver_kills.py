@@ -1,4 +1,4 @@
-"""The driver killed at any moment: what is published stays whole, nobody lives on, the next run gives the same store."""
+"""The driver killed at any moment: what is published stays whole, nobody lives on, a rerun mends all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def test_a_killed_driver_takes_worker_template_and_child_along(pit: Any, until: 
     spec = pit.spec([pit.read(), pit.faulty("hang")], limits={"deadline": None})
     process = pit.start(spec)
     (worker,) = until(lambda: processes.children(process.pid), "the worker")
-    until(lambda: any(b"operator" in one.read_bytes() for one in pit.store.glob("tmp/crumbs/[!.]*")), "an operator call")
+    until(
+        lambda: any(b"operator" in one.read_bytes() for one in pit.store.glob("tmp/crumbs/[!.]*")), "an operator call"
+    )
     processes.kill(worker)
     family = until(lambda: len(found := processes.descendants(process.pid)) >= 3 and found, "worker, template, child")
     processes.kill(process.pid)

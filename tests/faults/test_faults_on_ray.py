@@ -57,8 +57,10 @@ def test_killed_workers_cost_nothing(pit: Any, cluster: None, until: Any, proces
     def killer(ended: threading.Event) -> None:
         known: set[str] = set()
         for _ in range(3):
-            new = until(lambda: {one.name for one in signals.glob("worker-*")} - known, "a worker inside the operator")
-            known |= new
+            marks = until(
+                lambda seen=known: {one.name for one in signals.glob("worker-*")} - seen, "a worker inside the operator"
+            )
+            known, new = known | marks, marks
             processes.kill(int(min(new).removeprefix("worker-")))
         (signals / "go").touch()
 
@@ -150,7 +152,9 @@ def test_a_killed_driver_and_a_clean_answer(pit: Any, until: Any, processes: Any
     family = processes.descendants(process.pid)
     workers = [int(one.name.removeprefix("worker-")) for one in signals.glob("worker-*")]
     processes.kill(process.pid)
-    until(lambda: not [pid for pid in {*family, *workers} if processes.alive(pid)], "the end of the dead driver's family")
+    until(
+        lambda: not [pid for pid in {*family, *workers} if processes.alive(pid)], "the end of the dead driver's family"
+    )
     process.communicate(timeout=90)
     spec = pit.spec([pit.read(), pit.faulty("segfault")])
     result = pit.call(spec, "--workers", "2", "--json", executor="ray")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets units in flight finish, the second stops now; the next run ends with equal bytes."""
+"""Ctrl-C and SIGTERM: the first lets units in flight finish, the second stops now; a rerun mends all."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def test_the_first_signal_finishes_what_is_in_flight(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_signal_stops_now(
-    pit: Any, until: Any, processes: Any, calm: dict[str, str], number: int
-) -> None:
+def test_the_second_signal_stops_now(pit: Any, until: Any, processes: Any, calm: dict[str, str], number: int) -> None:
     """A worker that would never end is ended; nothing is committed, nobody is left, and the next run does it all."""
     process, spec, signals = started(pit, until)
     family = processes.descendants(process.pid)

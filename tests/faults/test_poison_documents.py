@@ -1,4 +1,4 @@
-"""A document that kills or hangs its worker is found and excluded, alone; everything else comes out as if it were not."""
+"""A document that kills or hangs its worker is found and excluded, alone; all else comes out as if it were not."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def test_a_raising_document_hides_no_crashing_one(pit: Any) -> None:
     pit.documents(files=1, poison=[(0, 5)], word="POISON")
     path = pit.root / "data/0.jsonl"
     path.write_text(path.read_text().replace("document 20 of file 0 is calm", "document 20 of file 0 is RAISES"))
-    steps = [pit.read(), pit.faulty("segfault", **{"raises": "RAISES"})]
+    steps = [pit.read(), pit.faulty("segfault", raises="RAISES")]
     outputs = pit.run(steps).outputs
     assert outputs["counts"]["judge"]["quarantined"] == {"crashed (signal 11)": 1, "raised ValueError": 1}
     assert outputs["counts"]["judge"]["out"] == 38
 
 
 def test_an_operator_that_kills_on_every_document_stops_the_run(pit: Any) -> None:
-    """Ten neighbours dying one by one are the operator's fault: the run ends with its name, not with an empty corpus."""
+    """Ten neighbours dying one by one are the operator's fault: the run ends with its name."""
     pit.documents(files=1, poison=[(0, row) for row in range(40)], word="POISON")
-    with pytest.raises(OperatorError, match="filter.faulty exited with code 7 on 10 documents in a row") as caught:
+    with pytest.raises(OperatorError, match=r"filter.faulty exited with code 7 on 10 documents in a row") as caught:
         pit.run([pit.read(), pit.faulty("exit7")])
     assert "step judge" in str(caught.value)
     assert not (pit.store / "commits").exists()

@@ -70,7 +70,8 @@ class Isolation:
                 how = self._trial.whole(recipe, _take(chunk, remaining))
                 if how in _SURVIVED:
                     return excluded
-                fruitless += 1
+                # No row that passed before is above suspicion now.
+                passed, fruitless = 0, fruitless + 1
                 continue
             row = chunk.slice(int(remaining[position]), int(remaining[position]) + 1)
             how = self._alone(recipe, row)
