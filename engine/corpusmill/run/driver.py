@@ -59,21 +59,19 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     store = Store(options.store or spec.store or DEFAULT_STORE)
     checked = pinned(checked, store)
     stages = build_stages(checked, options.until)
-    started = datetime.now(UTC)
-    folder = _run_folder(store, spec.name, started)
     manager = plugin_manager(checked.local)
     journal = Journal(secrets=list(spec.redacted))
-    journal.open(folder)
     for observer in (journal, *observers):
         manager.register(observer)
-    control = Control()
-    scratch = settings_for(store, checked)["scratch"]
+    control, settings = Control(), settings_for(store, checked)
+    scratch = settings["scratch"]
     with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
         clean_scratch(Path(scratch))
-        executor = choose_executor(checked, stages, options, settings_for(store, checked))
-        session = Session(
-            checked, store, executor, settings_for(store, checked), Observers(manager), control, folder, options.limit
-        )
+        started = datetime.now(UTC)
+        folder = _run_folder(store, spec.name, started)
+        journal.open(folder)
+        executor = choose_executor(checked, stages, options, settings)
+        session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
         _write_plan(session, stages, options)
         return _run(session, stages, started, journal)
 
