@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
@@ -47,7 +48,12 @@ def find(blocked: Iterable[str] = ()) -> list[Found]:
     `blocked` names entry points (`filters`), distributions (`acme-filters`) or both (`acme-filters:emoji`).
     """
     out = blocked_names(blocked)
-    found = {_key(entry): Found(_origin(entry), entry) for entry in entry_points(group=GROUP)}
+    described = cache(_describe)  # parsing metadata is most of a search, and a distribution often has many plugins
+    found = {}
+    for entry in entry_points(group=GROUP):
+        package = described(entry.dist) if entry.dist is not None else None
+        distribution = (package and package.distribution) or ""
+        found[distribution, entry.name] = Found(_origin(entry, package), entry)
     return [one for key, one in sorted(found.items()) if not out & _names(*key)]
 
 
@@ -131,10 +137,6 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _key(entry: EntryPoint) -> tuple[str, str]:
-    return (_normal(entry.dist.name) if entry.dist else "", entry.name)
-
-
 def _names(distribution: str, name: str) -> frozenset[str]:
     return frozenset({distribution, _normal(name), _normal(f"{distribution}:{name}")})
 
@@ -143,13 +145,15 @@ def _normal(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 
 
-def _origin(entry: EntryPoint) -> Origin:
-    distribution = entry.dist
-    if distribution is None:
+def _describe(distribution: Distribution) -> Origin:
+    name, version = _normal(distribution.name), distribution.version
+    return Origin(f"{name} {version}", name, version, _is_editable(distribution))
+
+
+def _origin(entry: EntryPoint, package: Origin | None) -> Origin:
+    if package is None:
         return Origin(entry.name, plugin=entry.name)
-    name = _normal(distribution.name)
-    shown = f"{name} {distribution.version}"
-    return Origin(shown, name, distribution.version, _is_editable(distribution), plugin=f"{name}:{entry.name}")
+    return replace(package, plugin=f"{package.distribution}:{entry.name}")
 
 
 def _local_origin(plugin: LocalPlugin) -> Origin:

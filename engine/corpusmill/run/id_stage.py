@@ -10,7 +10,6 @@ from corpusmill.dataset.part import Part
 from corpusmill.dataset.selection import Selection
 from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.plan.stages import Stage
-from corpusmill.run.dedup_stage import DedupWork, run_committed, run_components, run_joins, run_sketches
 from corpusmill.run.session import Session, StageProgress
 from corpusmill.run.unique_ids import UNIQUE_IDS, VERSION, UniqueIds
 from corpusmill.run.unit import Unit
@@ -28,6 +27,9 @@ class Repeats:
 
 def without_repeats(session: Session, stage: Stage, progress: StageProgress, entries: list[Entry]) -> Repeats:
     """Return the entries with each id once: the first in input order stays, however the input is cut into shards."""
+    # Loads numba, which is a quarter of the start of a run that needs none of this.
+    from corpusmill.run.dedup_stage import DedupWork, run_committed, run_components, run_joins, run_sketches
+
     bases, total = [], 0
     for entry in entries:
         bases.append(total)
