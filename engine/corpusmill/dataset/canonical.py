@@ -95,16 +95,21 @@ def offsets_of(array: pa.Array, width: type[np.int32] | type[np.int64]) -> npt.N
 
 
 class Recutter:
-    """Cuts a stream of rows into canonical batches, whatever batches the rows come in."""
+    """Cuts a stream of rows into canonical batches, whatever batches the rows come in.
+
+    `seen_bytes`: bytes of values in all rows so far.
+    """
 
     def __init__(self, max_rows: int = BATCH_ROWS, max_bytes: int = BATCH_BYTES):
         self._max_rows, self._max_bytes = max_rows, max_bytes
         self._pending: list[pa.RecordBatch] = []
         self._rows, self._bytes = 0, 0
+        self.seen_bytes = 0
 
     def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Take rows and yield the batches they complete."""
         ends = np.cumsum(row_sizes(batch))
+        self.seen_bytes += int(ends[-1]) if len(ends) else 0
         start = 0
         while start < batch.num_rows:
             before = int(ends[start - 1]) if start else 0

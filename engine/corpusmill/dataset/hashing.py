@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import xxhash
 
-_CHUNK = 1 << 20
+_CHUNK = 256 << 10
+"""One buffer of this size is read into again and again: it stays in the cache, and no read maps new pages."""
 
 
 def hash_bytes(data: bytes | memoryview) -> str:
@@ -28,9 +29,19 @@ def canonical_json(value: Any) -> bytes:
 
 def hash_file(path: Path) -> tuple[str, int]:
     """Return (hash, bytes) of a whole file."""
+    with path.open("rb", buffering=0) as stream:
+        return hash_stream(stream)
+
+
+def hash_stream(stream: IO[bytes], limit: int | None = None) -> tuple[str, int]:
+    """Return (hash, bytes) of what is left of a stream, or of its next `limit` bytes."""
     hasher, size = xxhash.xxh3_128(), 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            hasher.update(chunk)
-            size += len(chunk)
+    buffer = memoryview(bytearray(_CHUNK))
+    while limit is None or size < limit:
+        wanted = buffer if limit is None else buffer[: limit - size]
+        got = stream.readinto(wanted)  # type: ignore[attr-defined]
+        if not got:
+            break
+        hasher.update(buffer[:got])
+        size += got
     return hasher.hexdigest(), size

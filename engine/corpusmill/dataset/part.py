@@ -45,6 +45,11 @@ class PartWriter:
         self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema, options=options)
 
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of values in the rows so far, before compression."""
+        return self._recut.seen_bytes
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows; the batch must have the part's schema."""
         for cut in self._recut.add(batch):

@@ -41,6 +41,10 @@ def numbered(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[Chun
     """Number rows from 0 and bound chunks by bytes; a single larger row is a chunk of its own."""
     first = 0
     for batch in batches:
+        if batch.num_rows > 0 and batch.nbytes <= max_bytes:
+            yield Chunk(batch, np.arange(first, first + batch.num_rows, dtype=np.int64))
+            first += batch.num_rows
+            continue
         ends = np.cumsum(row_sizes(batch))
         start = 0
         while start < batch.num_rows:

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.dataset.canonical import row_sizes
 from corpusmill.dataset.part import PartWriter, write_table
 from corpusmill.dataset.schema import SPLIT, conform
 from corpusmill.errors import CorruptFile
@@ -77,7 +76,6 @@ class _Attempt:
         self.chain.guard.crumb = crumb
         self.chain.guard.before = Isolation.of(payload, workspace, recipes, crumb)
         self._splits: dict[str, int] = {}
-        self._bytes = 0
 
     def run(self) -> dict[str, Any]:
         """Write all rows and publish the files; nothing is committed here."""
@@ -100,7 +98,7 @@ class _Attempt:
             "turned_away": self._turned_away(quarantine) if self._payload["turned_away"] else None,
             "counts": [counts.to_json() for counts in self.chain.counts],
             "splits": dict(sorted(self._splits.items())),
-            "bytes": self._bytes,
+            "bytes": self._main.value_bytes,
         }
 
     def _turned_away(self, quarantine: pa.Table) -> list[Any]:
@@ -128,7 +126,6 @@ class _Attempt:
             writer.write(conform(batch, writer.schema))
 
     def _count(self, batch: pa.RecordBatch) -> None:
-        self._bytes += int(row_sizes(batch).sum())
         index = batch.schema.get_field_index(SPLIT)
         if index >= 0:
             for label in batch.column(index).value_counts().to_pylist():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from corpusmill.dataset.hashing import hash_stream
 from corpusmill.dataset.manifest import Entry, entry_batches
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
@@ -19,8 +20,6 @@ from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.run.files import LocalFile
 from corpusmill.run.places import place_ids, with_places
-
-_HASH_CHUNK = 1 << 22
 
 
 def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -65,18 +64,11 @@ def limited(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa
 
 def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
     """Return the hash of the bytes that decide a range's rows: the range itself, or the file if it counts otherwise."""
-    import xxhash
-
-    hasher = xxhash.xxh3_128()
     with file.open() as stream:
-        left = file.size
-        if reader.counts == "bytes":
-            stream.seek(start)
-            left = stop - start
-        while left > 0 and (chunk := stream.read(min(left, _HASH_CHUNK))):
-            hasher.update(chunk)
-            left -= len(chunk)
-    return hasher.hexdigest()
+        if reader.counts != "bytes":
+            return hash_stream(stream, file.size)[0]
+        stream.seek(start)
+        return hash_stream(stream, stop - start)[0]
 
 
 class _Rejects:
