@@ -49,6 +49,12 @@ class Bench:
         sizes = [str(one) for one in (scale.megabytes, scale.files, scale.small_files)]
         subprocess.run([sys.executable, HERE / "corpus.py", self.input, *sizes], check=True)
 
+    def warm_up(self) -> None:
+        """Fill the caches of byte code and compiled kernels once, for both sides."""
+        for chain in CHAINS:
+            self.engine(chain, "ten", "--executor", "inline")
+            self.plain(chain, "ten", 1)
+
     def spec(self, chain: str, folder: str, shard: int | None = None) -> str:
         """The pipeline file of a chain over an input folder."""
         shard = shard or self.scale.shard

@@ -64,6 +64,7 @@ def main() -> None:
     work = Path(tempfile.mkdtemp(prefix="corpusmill-bench-", dir=arguments.folder))
     try:
         bench = Bench(scale, work)
+        bench.warm_up()
         measured = {}
         for name in arguments.only or EXPERIMENTS:
             measured[name] = EXPERIMENTS[name](bench)
@@ -75,7 +76,7 @@ def main() -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": asdict(scale) | {"name": arguments.scale},
         "chains": {name: ["read.jsonl", *steps] for name, steps in CHAINS.items()},
-        "method": "each measurement is a fresh process; rounds are interleaved; figures are medians over rounds, with "
+        "method": "each measurement is a fresh process (byte code and kernels cached before); rounds are interleaved; figures are medians over rounds, with "
         "the same command on ten documents subtracted for ratios; CPU counts exited children (RUSAGE_CHILDREN); "
         "tree_cpu_s is sampled over all processes of a Ray run every 50 ms",
         "machine": machine(),
