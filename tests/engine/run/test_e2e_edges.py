@@ -25,7 +25,7 @@ def read(**options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("shard", ["1 KB", "64 MB"])
 def test_empty_files_are_files_without_documents(mill: Any, shard: str) -> None:
-    """Among others and alone, plain and compressed: a dataset of no rows with all columns is published and passed on."""
+    """Plain and compressed: a dataset of no rows with all columns is published and passed on."""
     mill.jsonl("data/empty.jsonl", [])
     (mill.root / "data/empty.jsonl.gz").write_bytes(gzip.compress(b""))
     steps = [

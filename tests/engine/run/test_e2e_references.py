@@ -155,7 +155,7 @@ def test_other_runs_and_digests_are_inputs(split: Any) -> None:
         assert texts(mill, outputs, "x") == expected, ref
     outputs = mill.run([{**mill.mark("x"), "needs": "run:base/split.train"}], name="other").outputs
     assert len(texts(mill, outputs, "x")) == len(labelled(mill, first.outputs, "train"))
-    with pytest.raises(UsageError, match="run:base/split.tran") as caught:
+    with pytest.raises(UsageError, match=r"run:base/split\.tran") as caught:
         mill.run([{**mill.mark("x"), "needs": "run:base/split.tran"}], name="other")
     assert "train" in str(caught.value)
 
