@@ -76,9 +76,9 @@ def main() -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": asdict(scale) | {"name": arguments.scale},
         "chains": {name: ["read.jsonl", *steps] for name, steps in CHAINS.items()},
-        "method": "each measurement is a fresh process (byte code and kernels cached before); rounds are interleaved; figures are medians over rounds, with "
-        "the same command on ten documents subtracted for ratios; CPU counts exited children (RUSAGE_CHILDREN); "
-        "tree_cpu_s is sampled over all processes of a Ray run every 50 ms",
+        "method": "each measurement is a fresh process, byte code and kernels cached before; rounds are interleaved; "
+        "figures are medians over rounds, with the same command on ten documents subtracted for ratios; CPU counts "
+        "exited children (RUSAGE_CHILDREN); tree_cpu_s is sampled over all processes of a Ray run every 50 ms",
         "machine": machine(),
         "load_before": load,
         "load_after": os.getloadavg(),
