@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,27 +138,34 @@ def test_a_dead_address_fails_at_once(pit: Any) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_killed_driver_and_a_clean_answer(pit: Any, until: Any, processes: Any) -> None:
-    """A driver killed in the middle leaves nobody; the next run with a segfault in it answers pure JSON on stdout."""
-    pit.documents(poison=POISON, word="POISON")
+@pytest.mark.parametrize("whom", ["workers", pytest.param("everyone", marks=pytest.mark.soak)])
+def test_a_killed_driver_leaves_nobody(pit: Any, until: Any, processes: Any, whom: str) -> None:
+    """A driver killed in the middle takes its workers along, its cluster within a minute or so; the store goes on."""
+    pit.documents()
+    pit.run([pit.read(), pit.faulty()], store="calm", debug=True)
     signals = pit.root / "signals"
     signals.mkdir()
-    pit.run([pit.read(), pit.faulty("raise")], store="raised", debug=True)
     spec = pit.spec([pit.read(), pit.faulty("none", signals=str(signals))], limits={"deadline": None})
     process = pit.start(spec, "--workers", "2", executor="ray")
     until(lambda: list(signals.glob("worker-*")) or process.poll() is not None, "a worker inside the operator")
     assert process.poll() is None, process.communicate()
-    family = processes.descendants(process.pid)
-    workers = [int(one.name.removeprefix("worker-")) for one in signals.glob("worker-*")]
+    family = {int(one.name.removeprefix("worker-")) for one in signals.glob("worker-*")}
+    if whom == "everyone":
+        family |= set(processes.descendants(process.pid))
     processes.kill(process.pid)
-    until(
-        lambda: not [pid for pid in {*family, *workers} if processes.alive(pid)], "the end of the dead driver's family"
-    )
+    until(lambda: not [pid for pid in family if processes.alive(pid)], "the end of the dead driver's family")
     process.communicate(timeout=90)
-    spec = pit.spec([pit.read(), pit.faulty("segfault")])
-    result = pit.call(spec, "--workers", "2", "--json", executor="ray")
+    (signals / "go").touch()
+    assert pit.call(spec).returncode == 0
+    assert pit.tree() == pit.tree("calm")
+
+
+def test_death_notices_stay_out_of_the_answer(pit: Any) -> None:
+    """With a segfault on the way, and the raylet's words about it, stdout of `run --json` is one JSON document."""
+    pit.documents(files=1, poison=[(0, 3)], word="POISON")
+    pit.run([pit.read(), pit.faulty("raise")], store="raised", debug=True)
+    result = pit.call(pit.spec([pit.read(), pit.faulty("segfault")]), "--workers", "1", "--json", executor="ray")
     assert result.returncode == 0, result.stderr
     outputs = json.loads(result.stdout)
-    assert outputs["counts"]["judge"]["quarantined"] == {"crashed (signal 11)": 2}
-    reference = json.loads(max(Path(pit.root / "raised").glob("runs/pit/*/outputs.json")).read_text())
-    assert outputs["outputs"]["judge"]["digest"] == reference["outputs"]["judge"]["digest"]
+    assert outputs["counts"]["judge"]["quarantined"] == {"crashed (signal 11)": 1}
+    assert outputs["outputs"]["judge"]["digest"] == pit.outputs("raised")["outputs"]["judge"]["digest"]
