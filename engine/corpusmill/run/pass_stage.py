@@ -13,7 +13,7 @@ from corpusmill.dataset.manifest import Dataset, Entry, publish_dataset
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonical_schema, describe_schema, union_schema
 from corpusmill.dataset.store import FileRef, make_key
-from corpusmill.errors import BadRecordLimit
+from corpusmill.errors import BadRecordLimit, InputError
 from corpusmill.ledger.counts import StepCounts, merge_counts
 from corpusmill.ledger.quarantine import DOCUMENTS
 from corpusmill.plan.fingerprint import build_operator, recipe
@@ -21,7 +21,7 @@ from corpusmill.plan.stages import Stage
 from corpusmill.run.id_stage import Repeats, without_repeats
 from corpusmill.run.references import resolve_reference
 from corpusmill.run.session import Session, StageProgress, count_row
-from corpusmill.run.source_files import find_shards, prepare_reader, report_damaged
+from corpusmill.run.source_files import find_shards, forget_files, prepare_reader, report_damaged
 from corpusmill.run.unique_ids import REASON
 from corpusmill.run.unit import Done, Unit
 
@@ -58,6 +58,12 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     pools = _pools(session, stage, plan) if cached < len(keys) else None
     try:
         session.run(stage, progress, _units(session, stage, plan, keys, records, pools), done)
+    except InputError:
+        # A file that changed may look as it did (size and time): the next run must not believe its looks again.
+        if stage.reads_files:
+            reader = build_operator(stage.steps[0], session.seed, session.base)
+            forget_files(session, reader, plan.recipes[0])
+        raise
     finally:
         session.executor.release(pools)
     ordered = [records[key] for key in keys]

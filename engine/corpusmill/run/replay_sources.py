@@ -104,7 +104,7 @@ def _ranges(
     reader: Any, recipe: Mapping[str, Any], store: Store, file: LocalFile, offset: int
 ) -> Iterator[tuple[int, int, str]]:
     """Yield (start, stop, hash) of the file's ranges as the run saw them, the likeliest to hold `offset` first."""
-    recorded = FileIndex(store, dict(recipe), reader.options.shard).recorded(file.path)
+    recorded = FileIndex(store, dict(recipe), reader).recorded(file.path)
     if recorded is not None:
         cuts = [(one.start, one.stop, one.hash) for one in recorded]
     else:

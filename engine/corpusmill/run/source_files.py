@@ -28,7 +28,7 @@ def find_shards(
     Damage is told at the end of the stage, when reading has found all of it: people mend files once.
     """
     files = find_files(reader.options.paths, session.base)
-    index = FileIndex(session.store, recipe, reader.options.shard)
+    index = FileIndex(session.store, recipe, reader)
     known = {file.name: ranges for file in files if (ranges := index.get(file)) is not None}
     damaged: list[dict[str, Any]] = []
     units = list(_units([file for file in files if file.name not in known], recipe, reader))
@@ -46,6 +46,11 @@ def find_shards(
         index.put(files, known)
     shards = group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard)
     return list(shards), damaged
+
+
+def forget_files(session: Session, reader: Any, recipe: dict[str, Any]) -> None:
+    """Forget what is known of a reader's files, so that the next run looks at all of them again."""
+    FileIndex(session.store, recipe, reader).forget()
 
 
 def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
@@ -107,9 +112,10 @@ def _unit(files: list[LocalFile], recipe: dict[str, Any]) -> Unit:
 class FileIndex:
     """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again."""
 
-    def __init__(self, store: Store, recipe: dict[str, Any], shard: int):
+    def __init__(self, store: Store, recipe: dict[str, Any], reader: Any):
         self._store = store
-        self._name = f"inputs/{hash_json([recipe['uses'], recipe['options'], recipe['base'], shard])}.json"
+        cut = [recipe["uses"], reader.version, reader.counts, recipe["options"], recipe["base"], reader.options.shard]
+        self._name = f"inputs/{hash_json(cut)}.json"
         try:
             self._entries: dict[str, Any] = orjson.loads(store.storage.read(self._name))
         except (FileNotFoundError, orjson.JSONDecodeError):
@@ -135,3 +141,7 @@ class FileIndex:
             if file.name in known
         }
         self._store.note(self._name, canonical_json(entries))
+
+    def forget(self) -> None:
+        """Remove the index."""
+        self._store.storage.delete(self._name)

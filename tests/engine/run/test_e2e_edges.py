@@ -116,7 +116,8 @@ def test_parquet_files_of_widening_types_are_one_dataset(mill: Any) -> None:
 
 
 def test_input_that_changes_during_the_run_stops_it(mill: Any) -> None:
-    """Bytes that are not those that were cut into shards are an error, and the next run reads the new ones."""
+    """Bytes that are not those that were cut into shards are an error, also where size and time are as before; the same
+    command again reads the new ones."""
     path = mill.jsonl("data/a.jsonl", ["the old text"] * 3)
     steps = [read(), mill.mark("one")]
     mill.run(steps[:1], store=str(mill.root / "other"))
@@ -128,7 +129,6 @@ def test_input_that_changes_during_the_run_stops_it(mill: Any) -> None:
     with pytest.raises(InputError, match=r"'a.jsonl' changed while the run was reading it") as caught:
         mill.run(steps, store=str(mill.root / "other"))
     assert caught.value.exit_code == 1
-    os.utime(path)
     outputs = mill.run(steps, store=str(mill.root / "other")).outputs["outputs"]
     assert mill.rows(outputs["one"]["digest"], str(mill.root / "other"))[0]["text"] == "the new text MARKfresh"
 
