@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types, uint64
 from numba.extending import intrinsic
 
-from corpusmill_plugins.kernels.compiled import kernel
+from corpusmill_plugins.kernels.compiled import inlined
 
 MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
@@ -60,7 +60,7 @@ def trailing_zeros(typing_context: Any, value: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@kernel
+@inlined
 def mix(value):  # type: ignore[no-untyped-def]
     """Spread every bit of a uint64 over all bits (a bijection)."""
     value ^= value >> uint64(32)
@@ -70,7 +70,7 @@ def mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> uint64(32))
 
 
-@kernel
+@inlined
 def hash_range(data, start, stop):  # type: ignore[no-untyped-def]
     """Hash bytes [start, stop) of `data` to a uint64 that is never 0 (0 marks free slots of tables)."""
     value = GOLDEN ^ uint64(stop - start)
@@ -88,7 +88,7 @@ def hash_range(data, start, stop):  # type: ignore[no-untyped-def]
     return value | uint64(1)
 
 
-@kernel
+@inlined
 def count_characters(data, start, stop):  # type: ignore[no-untyped-def]
     """Count code points in valid UTF-8: bytes that do not continue one."""
     part = data[start:stop]  # a slice, so that the loop needs no wrap-around check and vectorises

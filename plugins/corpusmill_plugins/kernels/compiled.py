@@ -28,10 +28,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile a function with numba: no GIL, cached on disk under `cache_folder()`."""
+    return _compiled(function, "never")
+
+
+def inlined(function: Function) -> Function:
+    """Like `kernel`, written into its callers: for the smallest, because a call that takes arrays costs."""
+    return _compiled(function, "always")
+
+
+def _compiled(function: Function, inline: str) -> Function:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:
-        return cast("Function", numba.njit(cache=True, nogil=True)(function))
+        return cast("Function", numba.njit(cache=True, nogil=True, inline=inline)(function))
     finally:
         numba.config.CACHE_DIR = before
 

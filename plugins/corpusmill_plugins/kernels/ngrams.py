@@ -1,21 +1,23 @@
 """Repeated n-grams of words in a document: the characters of the most frequent, and of all that occur again.
 
-*Layout.* Input: a document's words as `words.split_words` leaves them. `hashes` uint64: one a word. `prefix` uint64:
-`prefix[i]` is a polynomial over the first i mixed hashes mod 2^64, so the key of any n-gram is one subtraction and one
-multiplication. `reach` int64: characters of the first i words. `keys`, `counts`, `firsts`: an open-addressing table
-(see `segments`). `places`, `slots` int32: the candidates of a level and their places in the table.
+*Layout.* Input: a document's words as `words.split_words` leaves them. `prefix` uint64: `prefix[i]` is a polynomial
+over the hashes of the first i words mod 2^64, so the key of any n-gram is one subtraction and one multiplication.
+`reach` int64: characters of the first i words. `keys`, `counts`: an open-addressing table (see `segments`), sized for
+the entries of each level. `places`, `slots` uint32: the candidates of a level and their places in the table.
 
 *Candidates.* An n-gram can only occur twice if the (n-1)-gram it begins with does. So 2-grams are counted for every
 word, and each longer n only where the level before saw a repeat: almost nowhere in a good document.
 
 datatrove compares longer n-grams *without* boundaries between words, so that step does not hold for it. There the
-words are set in one `stream` of bytes; an n-gram can only occur twice if it is shorter than 12 bytes or the 12 bytes
-at its beginning occur twice. What is left is hashed and walked greedily from the left.
+words are set in one `stream` of bytes; an n-gram of at least 12 bytes can only occur twice if the 12 bytes it begins
+with do, and of at least 24 if the first 24 do. Such heads are counted in a `sketch` uint8 without keys: what shares a
+slot by chance is one candidate too many, never one too few. What is left is hashed and walked greedily from the left.
 """
 
 from __future__ import annotations
 
-from numba import int64, uint32, uint64
+import numpy as np
+from numba import int64, uint8, uint32, uint64
 
 from corpusmill_plugins.kernels.bits import GOLDEN, MIX_1, MIX_2, hash_range, load64, store64
 from corpusmill_plugins.kernels.compiled import kernel
@@ -27,17 +29,44 @@ DCLM = 2
 DIALECTS = {"datatrove": DATATROVE, "dolma": DOLMA, "dclm": DCLM}
 
 HEAD = 12
+WIDE_HEAD = 24
 """Bytes compared before an n-gram of datatrove's is hashed."""
+SLOTS = 4
+"""Slots of the sketch a word, at least."""
 
 
 @kernel
-def prepare(data, start, count, begins, ends, lengths, prefix, reach):  # type: ignore[no-untyped-def]
-    """Fill `prefix` and `reach` from the words of a document."""
+def prepare(data, start, count, begins, ends, lengths, prefix, reach, stream, offsets):  # type: ignore[no-untyped-def]
+    """Fill `prefix` and `reach` from the words of a document, and set them one after the other in `stream`.
+
+    `offsets` int64 (words + 1,): where each begins in the stream. 32 zero bytes follow the last.
+    """
     prefix[0] = uint64(0)
     reach[0] = 0
+    to = 0
     for word in range(count):
-        prefix[word + 1] = prefix[word] * GOLDEN + hash_range(data, start + begins[word], start + ends[word])
+        size = ends[word] - begins[word]
+        at = start + begins[word]
+        offsets[word] = to
+        value = GOLDEN ^ uint64(size)
+        left = size
+        while left > 8:
+            block = load64(data, at)
+            store64(stream, to + size - left, block)
+            value = (value ^ block) * MIX_1
+            value ^= value >> uint64(32)
+            at += 8
+            left -= 8
+        block = load64(data, at) & (~uint64(0) >> uint64(64 - 8 * left))
+        store64(stream, to + size - left, block)
+        value = (value ^ block) * MIX_1
+        value = (value ^ (value >> uint64(32))) * MIX_2
+        prefix[word + 1] = prefix[word] * GOLDEN + (value ^ (value >> uint64(32)))
         reach[word + 1] = reach[word] + lengths[word]
+        to += size
+    offsets[count] = to
+    for place in range(32):
+        stream[to + place] = 0
 
 
 @kernel
@@ -50,16 +79,46 @@ def power(n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def count_level(n, count, candidates, places, prefix, keys, counts, slots):  # type: ignore[no-untyped-def]
-    """Count the n-grams at the candidate words; returns how many candidates are left that have room for n words."""
-    mask = table_size(candidates) - 1
-    keys[: mask + 1] = 0
+def sketch_bits(entries):  # type: ignore[no-untyped-def]
+    """The sketch holds 2 to this many slots."""
+    bits = 6
+    while (1 << bits) < SLOTS * entries:
+        bits += 1
+    return bits
+
+
+@kernel
+def sift(n, count, candidates, places, prefix, sketch, slots):  # type: ignore[no-untyped-def]
+    """Drop candidates without room for n words and most of those whose n-gram occurs once; returns how many stay."""
+    bits = sketch_bits(candidates)
+    seen = sketch[: 1 << bits]
+    seen[:] = 0
+    shift = uint64(64 - bits)
     factor = power(n)
-    kept = 0
+    roomy = 0
     for candidate in range(candidates):
         word = places[candidate]
         if word + n > count:
             break
+        slot = ((prefix[word + n] - prefix[word] * factor) * MIX_1) >> shift
+        slots[candidate] = slot
+        seen[slot] = min(seen[slot] + uint8(1), uint8(2))
+        roomy += 1
+    left = 0
+    for candidate in range(roomy):
+        places[left] = places[candidate]
+        left += seen[slots[candidate]] > 1
+    return left
+
+
+@kernel
+def count_level(n, candidates, places, prefix, keys, counts, slots):  # type: ignore[no-untyped-def]
+    """Count the n-grams at the candidate words exactly."""
+    mask = table_size(candidates) - 1
+    keys[: mask + 1] = 0
+    factor = power(n)
+    for candidate in range(candidates):
+        word = places[candidate]
         key = (prefix[word + n] - prefix[word] * factor) | uint64(1)
         place = find_place(keys, mask, key)
         if keys[place] == 0:
@@ -67,8 +126,6 @@ def count_level(n, count, candidates, places, prefix, keys, counts, slots):  # t
             counts[place] = 0
         counts[place] += 1
         slots[candidate] = place
-        kept += 1
-    return kept
 
 
 @kernel
@@ -94,9 +151,8 @@ def keep_repeated(kept, places, counts, slots):  # type: ignore[no-untyped-def]
     """Reduce the candidates to those whose n-gram occurs twice; returns how many."""
     left = 0
     for candidate in range(kept):
-        if counts[slots[candidate]] > 1:
-            places[left] = places[candidate]
-            left += 1
+        places[left] = places[candidate]
+        left += counts[slots[candidate]] > 1
     return left
 
 
@@ -122,50 +178,98 @@ def summed_characters(n, left, places, reach):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def write_stream(data, start, count, begins, ends, stream, offsets):  # type: ignore[no-untyped-def]
-    """Set the words one after the other in `stream`; `offsets` int64 (words + 1,). 16 zero bytes follow."""
-    at = 0
-    for word in range(count):
-        offsets[word] = at
-        size = ends[word] - begins[word]
-        for step in range(0, size, 8):
-            store64(stream, at + step, load64(data, start + begins[word] + step))
-        at += size
-    offsets[count] = at
-    for place in range(16):
-        stream[at + place] = 0
+def powers():  # type: ignore[no-untyped-def]
+    """GOLDEN to the 0th to 1023rd, uint64."""
+    out = np.empty(1024, np.uint64)
+    out[0] = 1
+    for place in range(1, 1024):
+        out[place] = out[place - 1] * GOLDEN
+    return out
 
 
 @kernel
-def mark_heads(count, stream, offsets, keys, counts, slots):  # type: ignore[no-untyped-def]
-    """Count the 12 bytes at which each word begins; `slots` tells where."""
-    mask = table_size(count) - 1
-    keys[: mask + 1] = 0
-    for word in range(count):
-        low = load64(stream, offsets[word])
-        high = load64(stream, offsets[word] + 4)
-        key = (((low ^ GOLDEN) * MIX_1) ^ (high * MIX_2)) | uint64(1)
-        key ^= (key >> uint64(32)) & ~uint64(1)
-        place = find_place(keys, mask, key)
-        if keys[place] == 0:
-            keys[place] = key
-            counts[place] = 0
-        counts[place] += 1
-        slots[word] = place
+def mark_stream(size, stream, marks):  # type: ignore[no-untyped-def]
+    """Fill `marks` uint64 (size + 1,): a polynomial over the bytes before each, so that any range is hashed at once."""
+    value = uint64(0)
+    marks[0] = value
+    text, later = stream[:size], marks[1 : size + 1]
+    for at in range(size):
+        value = value * GOLDEN + uint64(text[at] + uint64(1))
+        later[at] = value
 
 
 @kernel
-def repeated_characters(n, candidates, places, count, stream, offsets, reach, keys):  # type: ignore[no-untyped-def]
-    """Walk from the left: an n-gram seen before adds its characters and is jumped over (datatrove)."""
+def repeated_heads(count, stream, offsets, sketch, slots, places):  # type: ignore[no-untyped-def]
+    """Write to `places` the words whose 5-gram may occur twice by its head, or is shorter; returns how many."""
+    bits = sketch_bits(count)
+    seen = sketch[: 1 << bits]
+    seen[:] = 0
+    shift = uint64(64 - bits)
+    for word in range(count):
+        low, high = load64(stream, offsets[word]), load64(stream, offsets[word] + HEAD - 8)
+        key = ((low ^ GOLDEN) * MIX_1) ^ (high * MIX_2)
+        slot = ((key ^ (key >> uint64(32))) * GOLDEN) >> shift
+        slots[word] = slot
+        seen[slot] = min(seen[slot] + uint8(1), uint8(2))
+    left = 0
+    for word in range(count - 4):
+        places[left] = word
+        left += (seen[slots[word]] > 1) | (offsets[word + 5] - offsets[word] < HEAD)
+    return left
+
+
+@kernel
+def mark_wide(candidates, places, stream, offsets, sketch, slots):  # type: ignore[no-untyped-def]
+    """Set `slots` of each candidate to 1 if its first 24 bytes may occur twice, else to 0."""
+    bits = sketch_bits(candidates)
+    seen = sketch[: 1 << bits]
+    seen[:] = 0
+    shift = uint64(64 - bits)
+    for candidate in range(candidates):
+        at = offsets[places[candidate]]
+        key = ((load64(stream, at) ^ GOLDEN) * MIX_1) ^ (load64(stream, at + 8) * MIX_2)
+        key = (key ^ (key >> uint64(32)) ^ load64(stream, at + 16)) * MIX_1
+        slot = ((key ^ (key >> uint64(32))) * GOLDEN) >> shift
+        slots[candidate] = slot
+        seen[slot] = min(seen[slot] + uint8(1), uint8(2))
+    for candidate in range(candidates):
+        slots[candidate] = seen[slots[candidate]] > 1
+
+
+@kernel
+def keep_wide(n, candidates, places, wide, count, offsets):  # type: ignore[no-untyped-def]
+    """Drop candidates without room for n words, or whose n-gram is long and its wide head occurs once."""
+    left = 0
+    for candidate in range(candidates):
+        word = int64(places[candidate])
+        if word + n > count:
+            break
+        places[left] = word
+        wide[left] = wide[candidate]
+        left += (wide[candidate] != 0) | (offsets[word + n] - offsets[word] < WIDE_HEAD)
+    return left
+
+
+@kernel
+def repeated_characters(n, candidates, places, stream, offsets, marks, factors, reach, keys):  # type: ignore[no-untyped-def]
+    """Walk from the left: an n-gram seen before adds its characters and is jumped over (datatrove).
+
+    Long n-grams are hashed byte by byte: the polynomial mod 2^64 has known collisions from 1,024 bytes on.
+    """
     mask = table_size(candidates) - 1
     keys[: mask + 1] = 0
     characters = 0
     free = 0
     for candidate in range(candidates):
         word = int64(places[candidate])
-        if word < free or word + n > count:
+        if word < free:
             continue
-        key = hash_range(stream, offsets[word], offsets[word + n])
+        begin, end = offsets[word], offsets[word + n]
+        if end - begin < factors.shape[0]:
+            # Mixed, because texts whose last bytes differ by one bit would else be told apart by the bit that is set.
+            key = ((marks[end] - marks[begin] * factors[end - begin]) * MIX_1) | uint64(1)
+        else:
+            key = hash_range(stream, begin, end)
         place = find_place(keys, mask, key)
         if keys[place] == key:
             characters += reach[word + n] - reach[word]
@@ -176,29 +280,19 @@ def repeated_characters(n, candidates, places, count, stream, offsets, reach, ke
 
 
 @kernel
-def stream_candidates(n, count, offsets, counts, slots, places):  # type: ignore[no-untyped-def]
-    """Words whose n-gram may occur twice by its first 12 bytes; returns how many."""
-    left = 0
-    for word in range(count - n + 1):
-        if counts[slots[word]] > 1 or offsets[word + n] - offsets[word] < HEAD:
-            places[left] = word
-            left += 1
-    return left
-
-
-@kernel
-def count_stream(data, start, count, begins, ends, stream, offsets, reach, keys, counts, slots, places, row):  # type: ignore[no-untyped-def]
+def count_stream(count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, row):  # type: ignore[no-untyped-def]
     """datatrove's characters in repeated 5- to 10-grams, into row[0:6]."""
-    write_stream(data, start, count, begins, ends, stream, offsets)
-    mark_heads(count, stream, offsets, keys, counts, slots)
+    candidates = repeated_heads(count, stream, offsets, sketch, slots, places)
+    mark_wide(candidates, places, stream, offsets, sketch, slots)
+    if candidates:
+        mark_stream(offsets[count], stream, marks)
     for n in range(5, 11):
-        candidates = stream_candidates(n, count, offsets, counts, slots, places)
-        # `keys` is free again: the counts of the heads stay in `counts`, found through `slots`.
-        row[n - 5] = repeated_characters(n, candidates, places, count, stream, offsets, reach, keys)
+        candidates = keep_wide(n, candidates, places, slots, count, offsets)
+        row[n - 5] = repeated_characters(n, candidates, places, stream, offsets, marks, factors, reach, keys)
 
 
 @kernel
-def count_ngrams(dialect, count, prefix, reach, keys, counts, slots, places, row):  # type: ignore[no-untyped-def]
+def count_ngrams(dialect, count, prefix, reach, keys, counts, sketch, slots, places, row):  # type: ignore[no-untyped-def]
     """Characters of the top 2- to 4-grams into row[0:3], and (but for datatrove) of repeated ones into row[3:9]."""
     for word in range(count):
         places[word] = uint32(word)
@@ -206,10 +300,11 @@ def count_ngrams(dialect, count, prefix, reach, keys, counts, slots, places, row
     for n in range(2, 5 if dialect == DATATROVE else 11):
         if count < n:
             break
-        kept = count_level(n, count, candidates, places, prefix, keys, counts, slots)
+        candidates = sift(n, count, candidates, places, prefix, sketch, slots)
+        count_level(n, candidates, places, prefix, keys, counts, slots)
         if n < 5:
-            row[n - 2] = top_characters(n, kept, dialect, places, reach, counts, slots)
-        candidates = keep_repeated(kept, places, counts, slots)
+            row[n - 2] = top_characters(n, candidates, dialect, places, reach, counts, slots)
+        candidates = keep_repeated(candidates, places, counts, slots)
         if n >= 5 and dialect == DCLM:
             row[n - 2] = covered_characters(n, candidates, places, reach)
         elif n >= 5:

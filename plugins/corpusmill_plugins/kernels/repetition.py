@@ -14,7 +14,17 @@ import numpy.typing as npt
 from corpusmill_plugins.kernels.bits import count_characters
 from corpusmill_plugins.kernels.codepoints import tables
 from corpusmill_plugins.kernels.compiled import kernel
-from corpusmill_plugins.kernels.ngrams import DATATROVE, DCLM, DIALECTS, DOLMA, count_ngrams, count_stream, prepare
+from corpusmill_plugins.kernels.ngrams import (
+    DATATROVE,
+    DCLM,
+    DIALECTS,
+    DOLMA,
+    count_ngrams,
+    count_stream,
+    powers,
+    prepare,
+    sketch_bits,
+)
 from corpusmill_plugins.kernels.plain.characters import SPACE
 from corpusmill_plugins.kernels.segments import count_segments, table_size
 from corpusmill_plugins.kernels.text import TextBuffer
@@ -100,6 +110,8 @@ def count_rows(data, starts, ends, longest, dialect, rule, ascii_flags, index, p
     keys, counts = np.empty(room, np.uint64), np.empty(room, np.int32)
     slots, places = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.uint32)
     stream, offsets = np.empty(longest + 64, np.uint8), np.empty(longest + 2, np.int64)
+    marks, factors = np.empty(longest + 1, np.uint64), powers()
+    sketch = np.empty(1 << sketch_bits(longest), np.uint8)
     for at in range(starts.shape[0]):
         start, size, row = starts[at], ends[at] - starts[at], out[at]
         row[0] = count_characters(data, start, ends[at])
@@ -108,11 +120,11 @@ def count_rows(data, starts, ends, longest, dialect, rule, ascii_flags, index, p
         count = split_words(data, start, size, rule, flags, begins, stops, lengths, traits)
         if dialect == DCLM:
             count = keep_alnum(count, begins, stops, lengths, traits)
-        prepare(data, start, count, begins, stops, lengths, prefix, reach)
+        prepare(data, start, count, begins, stops, lengths, prefix, reach, stream, offsets)
         row[1], row[2] = count, reach[count]
-        count_ngrams(dialect, count, prefix, reach, keys, counts, slots, places, row[15:24])
+        count_ngrams(dialect, count, prefix, reach, keys, counts, sketch, slots, places, row[15:24])
         if dialect == DATATROVE:
             later = row[18:24]
-            count_stream(data, start, count, begins, stops, stream, offsets, reach, keys, counts, slots, places, later)
+            count_stream(count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, later)
         elif dialect == DOLMA:
             sum_windows(count, reach, row[24:30])

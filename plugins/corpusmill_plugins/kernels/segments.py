@@ -10,11 +10,22 @@ Equality is of 64-bit hashes that hold the length in bytes.
 
 from __future__ import annotations
 
+import numpy as np
 from numba import int64, uint64
 
-from corpusmill_plugins.kernels.bits import GOLDEN, count_characters, hash_range
-from corpusmill_plugins.kernels.compiled import kernel
+from corpusmill_plugins.kernels.bits import (
+    GOLDEN,
+    HIGH_BITS,
+    LOW_BITS,
+    count_characters,
+    hash_range,
+    load64,
+    trailing_zeros,
+)
+from corpusmill_plugins.kernels.compiled import inlined, kernel
 from corpusmill_plugins.kernels.plain.characters import SPACE
+
+NEWLINES = LOW_BITS * np.uint64(10)
 
 
 @kernel
@@ -26,7 +37,7 @@ def table_size(entries):  # type: ignore[no-untyped-def]
     return size
 
 
-@kernel
+@inlined
 def find_place(keys, mask, key):  # type: ignore[no-untyped-def]
     """The place of a key in a table, or the free place where it belongs."""
     place = int64((key * GOLDEN) >> uint64(20)) & mask
@@ -36,23 +47,37 @@ def find_place(keys, mask, key):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def count_segment(data, start, stop, keys, counts, mask, row):  # type: ignore[no-untyped-def]
-    """Count one segment into `row`."""
+def find_newline(data, at, stop):  # type: ignore[no-untyped-def]
+    """The first newline in bytes [at, stop), or `stop`; eight bytes at a time."""
+    while at < stop:
+        block = load64(data, at) ^ NEWLINES
+        zero = (block - LOW_BITS) & ~block & HIGH_BITS
+        if zero != 0:
+            return min(at + int64(trailing_zeros(zero) >> uint64(3)), stop)
+        at += 8
+    return stop
+
+
+@kernel
+def count_segment(data, start, stop, keys, counts, mask, total, row):  # type: ignore[no-untyped-def]
+    """Count one segment into `row`; its characters only if it is a repeat, or `total` is wanted."""
     key = hash_range(data, start, stop)
-    length = count_characters(data, start, stop)
     place = find_place(keys, mask, key)
     if keys[place] == 0:
         keys[place] = key
         counts[place] = 0
     counts[place] += 1
     row[0] += 1
-    row[1] += length
-    if counts[place] > 1:
-        row[2] += 1
-        row[3] += length
-        new = 2 if counts[place] == 2 else 1
-        row[4] += new
-        row[5] += new * length
+    times = counts[place]
+    if total or times > 1:
+        length = count_characters(data, start, stop)
+        row[1] += length * total
+        if times > 1:
+            row[2] += 1
+            row[3] += length
+            new = 2 if times == 2 else 1
+            row[4] += new
+            row[5] += new * length
 
 
 @kernel
@@ -60,7 +85,8 @@ def count_segments(data, base, first, stop, newlines, greedy, trim, flags, keys,
     """Split at `newlines` newlines (`greedy`: at that many or more) and count repeats into `row`.
 
     `first`, `stop`: the part of the document to split, in bytes from its start at `base`. `trim` strips each segment
-    and leaves empty ones out; without it an empty segment counts.
+    and leaves empty ones out; without it an empty segment counts. Characters of all segments (row[1]) are counted with
+    `trim` only: who does not trim measures against the text.
     """
     for place in range(6):
         row[place] = 0
@@ -70,26 +96,24 @@ def count_segments(data, base, first, stop, newlines, greedy, trim, flags, keys,
         breaks += text[place] == 10
     mask = table_size(breaks + 1) - 1
     keys[: mask + 1] = 0
-    size = text.shape[0]
-    begin = 0
-    at = 0
+    end = base + stop
+    begin = at = base + first
     while True:
-        while at < size and text[at] != 10:
-            at += 1
+        at = find_newline(data, at, end)
         run = 0
-        while at + run < size and text[at + run] == 10:
+        while at + run < end and data[at + run] == 10:
             run += 1
-        if at < size and run < newlines:
+        if at < end and run < newlines:
             at += run
             continue
         left, right = begin, at
-        while trim and left < right and flags[first + left] & SPACE:
+        while trim and left < right and flags[left - base] & SPACE:
             left += 1
-        while trim and right > left and flags[first + right - 1] & SPACE:
+        while trim and right > left and flags[right - 1 - base] & SPACE:
             right -= 1
         if right > left or not trim:
-            count_segment(data, base + first + left, base + first + right, keys, counts, mask, row)
-        if at == size:
+            count_segment(data, left, right, keys, counts, mask, trim, row)
+        if at == end:
             break
         at += run if greedy else newlines
         begin = at

@@ -230,3 +230,29 @@ def test_empty_documents_fall_to_repetition_as_in_the_dialect() -> None:
     """datatrove and DCLM drop an empty document, Dolma keeps it."""
     found = [reasons(GopherRepetition(GopherRepetition.Options(dialect=one)), batch([None, ""])) for one in DIALECTS]
     assert found == [["empty", "empty"], [None, None], ["empty", "empty"]]
+
+
+STUTTER = st.lists(
+    st.sampled_from(["a", "ab", "b", "aab", "ba", "abcdefghijkl", "abcdefghijklm", "m", "中"]), max_size=120
+)
+
+
+@given(words=STUTTER, times=st.integers(1, 3), tail=st.integers(0, 1))
+@settings(max_examples=200)
+def test_pruned_walks_equal_the_plain_walk(words: list[str], times: int, tail: int) -> None:
+    """Where almost everything repeats, across boundaries of words too, leaving positions out changes no signal."""
+    text = " ".join(words * times + [f"x{tail}"])
+    for dialect in DIALECTS:
+        assert_equal([text], dialect, "whitespace")
+
+
+def test_other_boundaries_and_nearly_equal_bytes() -> None:
+    """datatrove's long n-grams ignore boundaries of words; n-grams that differ in one bit are no repeats."""
+    joined = "we can not doit now then " + "x y z " + "we cannot do it now then on"
+    bits = " ".join(f"one two three four item{digit}" for digit in "0123456789")
+    long = " ".join(["q" * 400, "r" * 300, "s" * 500, "t", "u"] * 3 + ["v" * 300])
+    measured = GopherRepetition(GopherRepetition.Options(words="whitespace")).measure(batch([joined, bits, long]))
+    assert_equal([joined, bits, long], "datatrove", "whitespace")
+    assert measured["repeated_6"][0] > 0
+    assert measured["repeated_5"][1] == 0
+    assert measured["repeated_5"][2] > 0.5
