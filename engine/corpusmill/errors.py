@@ -1,19 +1,19 @@
 """Every error that corpusmill raises on purpose, drawn as a tree.
 
-    CorpusmillError             anything expected; the command line prints it without a traceback
-    ├── SpecError               the spec is wrong: carries every problem found, exit code 2
-    ├── UsageError              the command line or an API call is wrong, exit code 2
-    ├── PluginError             a plugin or operator cannot be found, imported or used, exit code 2
-    ├── OperatorError           an operator raised, died or broke its contract on a document
-    ├── InputError              input files are missing, damaged or changed while they were read
-    │   └── CorruptFile         one file is damaged; raised by readers
-    ├── StoreError              the store cannot be read or written (disk full, permission, lost file)
-    │   ├── ChecksumError       stored bytes differ from what their commit recorded
-    │   └── NotDeterministicError  the same work gave other bytes the second time
-    ├── ExecutorError           workers cannot be started or keep dying for reasons outside any document
-    ├── BadRecordLimit          more bad records than the spec allows, exit code 3
-    ├── RunLocked               another run holds the lease
-    └── Interrupted             stopped on request; the same command resumes, exit code 130
+CorpusmillError             anything expected; the command line prints it without a traceback
+├── SpecError               the spec is wrong: carries every problem found, exit code 2
+├── UsageError              the command line or an API call is wrong, exit code 2
+├── PluginError             a plugin or operator cannot be found, imported or used, exit code 2
+├── OperatorError           an operator raised, died or broke its contract on a document
+├── InputError              input files are missing, damaged or changed while they were read
+│   └── CorruptFile         one file is damaged; raised by readers
+├── StoreError              the store cannot be read or written (disk full, permission, lost file)
+│   ├── ChecksumError       stored bytes differ from what their commit recorded
+│   └── NotDeterministicError  the same work gave other bytes the second time
+├── ExecutorError           workers cannot be started or keep dying for reasons outside any document
+├── BadRecordLimit          more bad records than the spec allows, exit code 3
+├── RunLocked               another run holds the lease
+└── Interrupted             stopped on request; the same command resumes, exit code 130
 """
 
 from __future__ import annotations

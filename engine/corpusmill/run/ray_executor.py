@@ -122,7 +122,7 @@ def _connect(address: str | None, workers: int | None) -> bool:
             ray.shutdown()
             raise ExecutorError(
                 f"cannot join the Ray cluster at {address!r}: {type(error).__name__}: {error}",
-                expected="a cluster that is up, with the same versions of Ray and Python, and the same RAY_AUTH_MODE and token",
+                expected="a cluster that is up, with the same versions of Ray and Python and the same RAY_AUTH_MODE",
                 hint="ray status; or leave --address out to start a local cluster",
             ) from error
         return True
