@@ -10,8 +10,8 @@ FAMILIES = ("signatures", "quality", "repetition")
 def warm(*families: str) -> None:
     """Compile what is not in the cache, load what is; all families if none is named.
 
-    Call it once in the driver before workers start: afterwards they only load (about a tenth of a second). The types
-    here are those the operators use, so nothing is compiled later.
+    Call it once in the driver before workers start: afterwards they only load. The types here are those the operators
+    use, so nothing is compiled later.
     """
     for family in families or FAMILIES:
         _WARMERS[family]()

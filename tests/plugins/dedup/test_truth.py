@@ -80,10 +80,10 @@ def found(request: pytest.FixtureRequest, test_data: Path, tmp_path_factory: pyt
 
 
 def test_the_sample_can_tell(found: Found) -> None:
-    """There are pairs enough on both sides of the threshold, so that the two shares below mean something."""
+    """There are pairs enough on both sides of the threshold for the shares of the other tests to mean something."""
     values = np.array(list(found.truth.values()))
-    assert (values >= 0.8).sum() > 50
-    assert ((values > 0.3) & (values < THRESHOLD)).sum() > 50
+    assert (values >= 0.8).sum() >= 25
+    assert (values < THRESHOLD).sum() >= 25
 
 
 def test_links_are_true(found: Found) -> None:
