@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
@@ -44,7 +45,8 @@ def compose(text: str, problems: Problems, origin: str = "") -> Node | None:
 
 def _events(text: str) -> Iterator[yaml.Event]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if len(text) > _C_ABOVE else yaml.SafeLoader
-    return yaml.parse(text, Loader=loader)  # type: ignore[no-any-return]
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=loader)
+    return events
 
 
 def _syntax(error: yaml.YAMLError, problems: Problems, origin: str) -> None:
@@ -113,8 +115,9 @@ class _Composer:
             self.problems.add(
                 f"anchor '&{event.anchor}'", mark, expected="no anchors: write the value out, or use params"
             )
-        if getattr(event, "tag", None) is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        written: str | None = getattr(event, "tag", None)
+        if written is not None:
+            tag = written.replace("tag:yaml.org,2002:", "!!")
             self.problems.add(f"tag {tag!r}", mark, expected="no tags: plain values only", hint="remove the tag")
             self.problems.silence(mark)
 
@@ -166,6 +169,8 @@ class _Composer:
         return (*around.mark.path, len(around.items))
 
     def _mark(self, event: yaml.Event, path: Place) -> Mark:
-        start, end = event.start_mark, event.end_mark
+        # A parser's events have marks; only events that are made by hand do without.
+        start: Any = event.start_mark
+        end: Any = event.end_mark
         length = end.column - start.column if end.line == start.line else 1
         return Mark(start.line + 1, start.column + 1, max(1, length), path, self.origin)
