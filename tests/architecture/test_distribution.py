@@ -52,6 +52,11 @@ def test_wheel_holds_every_source_and_the_licence(wheel: list[str], repository: 
     assert any(name.endswith("licenses/LICENSE") for name in wheel)
 
 
+def test_wheel_holds_the_tables_of_the_kernels(wheel: list[str]) -> None:
+    """The kernels' knowledge of characters is data, not source, and comes along."""
+    assert "corpusmill_plugins/kernels/codepoints.npz" in wheel
+
+
 def test_lock_pins_versions_and_nothing_else(repository: Path) -> None:
     """Each line is `name==version`: no host, no path, no build of one machine, no CUDA library."""
     lines = [line for line in (repository / "requirements.lock").read_text().splitlines() if not line.startswith("#")]

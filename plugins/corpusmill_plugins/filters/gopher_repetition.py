@@ -25,16 +25,22 @@ _ORDER = {
 class GopherRepetition(Filter):
     """Drop documents that repeat themselves: Gopher's rules (Rae et al. 2021, arXiv 2112.11446), table A1.
 
-    `dialect` says whose reading: `datatrove` (0.10.1; FineWeb) counts what comes again after the first time,
-    against the
-    whole text, and walks repeated n-grams from the left; `dolma` (tagger gopher_v1, limits of the v1.6 mixer, no
+    `dialect` says whose reading: `datatrove` (0.10.1; FineWeb) counts what comes again after the first time, against
+    the whole text, and walks repeated n-grams from the left; `dolma` (tagger gopher_v1, limits of the v1.6 mixer, no
     paragraphs) and `dclm` (2025-09) count all occurrences, against the characters of words, Dolma with overlaps
     counted again, DCLM each word once. Empty documents fall to `datatrove` and `dclm`, stay in `dolma`.
 
-    Signals are shares: of paragraphs, lines and their characters that are repeats; `top_2` to `top_4`, characters
-    of the
-    most frequent n-gram; `repeated_5` to `repeated_10`, characters of n-grams that occur again. Words are cut as
+    Signals are shares: of paragraphs, lines and their characters that are repeats; `top_2` to `top_4`, characters of
+    the most frequent n-gram; `repeated_5` to `repeated_10`, characters of n-grams that occur again. Words are cut as
     in `filter.gopher-quality`: default `unicode` (`whitespace` for Dolma).
+
+    *Chinese and other scripts without spaces.* There each character is a word, five of them are two or three real
+    ones, and limits made for English are too strict. So by default, in a document of such a script (told from its
+    letters as in `filter.gopher-quality`, always cut by `unicode`), an n-gram is 2n characters, without spaces between
+    them. Measured with `datatrove`, documents whose first broken rule is one of n-grams: 1,293 Chinese articles on
+    computing 25 % as published, 8 % adapted; 1,676 Chinese laws, which repeat set phrases, 98 % and 42 %; beside them
+    778 chapters of English novels 0 %, 3,004 versions of Python's PEPs 6 %. Who keeps laws should raise
+    `max_repeated_5`. `adapt: false` judges every document as published.
     """
 
     version = 1
@@ -44,6 +50,7 @@ class GopherRepetition(Filter):
 
         dialect: Literal["datatrove", "dolma", "dclm"] = option("datatrove", help="whose reading of the rules")
         words: Literal["unicode", "whitespace"] | None = option(None, help="word rule; the dialect's if not given")
+        adapt: bool = option(True, help="n-grams of twice as many characters in scripts without spaces")
         max_paragraphs: float | None = option(None, ge=0, unit="share", help="most repeated paragraphs")
         max_paragraph_characters: float | None = option(None, ge=0, unit="share", help="most characters in them")
         max_lines: float | None = option(None, ge=0, unit="share", help="most repeated lines")
@@ -71,7 +78,8 @@ class GopherRepetition(Filter):
 
         dialect = self.options.dialect
         rule = self.options.words or ("whitespace" if dialect == "dolma" else "unicode")
-        counts = repetition_counts(TextBuffer.of(batch.column(self.column)), dialect, rule)
+        texts = TextBuffer.of(batch.column(self.column))
+        counts = repetition_counts(texts, dialect, rule, adapt=self.options.adapt)
         return {"datatrove": _datatrove, "dolma": _dolma, "dclm": _dclm}[dialect](counts)
 
     def rules(self) -> Sequence[Rule]:

@@ -129,8 +129,11 @@ def count_level(n, candidates, places, prefix, keys, counts, slots):  # type: ig
 
 
 @kernel
-def top_characters(n, kept, dialect, places, reach, counts, slots):  # type: ignore[no-untyped-def]
-    """Characters of the most frequent n-gram, all its occurrences together; on ties the first, or DCLM's longest."""
+def top_characters(n, kept, dialect, gaps, places, reach, counts, slots):  # type: ignore[no-untyped-def]
+    """Characters of the most frequent n-gram, all its occurrences together; on ties the first, or DCLM's longest.
+
+    `gaps`: characters between its words, which datatrove counts.
+    """
     best = 1
     characters = 0
     for candidate in range(kept):
@@ -142,8 +145,8 @@ def top_characters(n, kept, dialect, places, reach, counts, slots):  # type: ign
             best = times
             characters = length
     if best == 1:
-        return 0 if dialect == DCLM else reach[n] + (n - 1 if dialect == DATATROVE else 0)
-    return best * (characters + (n - 1 if dialect == DATATROVE else 0))
+        return 0 if dialect == DCLM else reach[n] + gaps
+    return best * (characters + gaps)
 
 
 @kernel
@@ -199,8 +202,8 @@ def mark_stream(size, stream, marks):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def repeated_heads(count, stream, offsets, sketch, slots, places):  # type: ignore[no-untyped-def]
-    """Write to `places` the words whose 5-gram may occur twice by its head, or is shorter; returns how many."""
+def repeated_heads(n, count, stream, offsets, sketch, slots, places):  # type: ignore[no-untyped-def]
+    """Write to `places` the words whose n-gram may occur twice by its head, or is shorter; returns how many."""
     bits = sketch_bits(count)
     seen = sketch[: 1 << bits]
     seen[:] = 0
@@ -212,9 +215,9 @@ def repeated_heads(count, stream, offsets, sketch, slots, places):  # type: igno
         slots[word] = slot
         seen[slot] = min(seen[slot] + uint8(1), uint8(2))
     left = 0
-    for word in range(count - 4):
+    for word in range(count - n + 1):
         places[left] = word
-        left += (seen[slots[word]] > 1) | (offsets[word + 5] - offsets[word] < HEAD)
+        left += (seen[slots[word]] > 1) | (offsets[word + n] - offsets[word] < HEAD)
     return left
 
 
@@ -280,32 +283,38 @@ def repeated_characters(n, candidates, places, stream, offsets, marks, factors, 
 
 
 @kernel
-def count_stream(count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, row):  # type: ignore[no-untyped-def]
-    """datatrove's characters in repeated 5- to 10-grams, into row[0:6]."""
-    candidates = repeated_heads(count, stream, offsets, sketch, slots, places)
+def count_stream(stretch, count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, row):  # type: ignore[no-untyped-def]
+    """datatrove's characters in repeated 5- to 10-grams, each `stretch` times as many words, into row[0:6]."""
+    candidates = repeated_heads(5 * stretch, count, stream, offsets, sketch, slots, places)
     mark_wide(candidates, places, stream, offsets, sketch, slots)
     if candidates:
         mark_stream(offsets[count], stream, marks)
     for n in range(5, 11):
-        candidates = keep_wide(n, candidates, places, slots, count, offsets)
-        row[n - 5] = repeated_characters(n, candidates, places, stream, offsets, marks, factors, reach, keys)
+        words = n * stretch
+        candidates = keep_wide(words, candidates, places, slots, count, offsets)
+        row[n - 5] = repeated_characters(words, candidates, places, stream, offsets, marks, factors, reach, keys)
 
 
 @kernel
-def count_ngrams(dialect, count, prefix, reach, keys, counts, sketch, slots, places, row):  # type: ignore[no-untyped-def]
-    """Characters of the top 2- to 4-grams into row[0:3], and (but for datatrove) of repeated ones into row[3:9]."""
+def count_ngrams(dialect, stretch, count, prefix, reach, keys, counts, sketch, slots, places, row):  # type: ignore[no-untyped-def]
+    """Characters of the top 2- to 4-grams into row[0:3], and (but for datatrove) of repeated ones into row[3:9].
+
+    An n-gram is `n * stretch` words.
+    """
     for word in range(count):
         places[word] = uint32(word)
     candidates = count
     for n in range(2, 5 if dialect == DATATROVE else 11):
-        if count < n:
+        words = n * stretch
+        if count < words:
             break
-        candidates = sift(n, count, candidates, places, prefix, sketch, slots)
-        count_level(n, candidates, places, prefix, keys, counts, slots)
+        candidates = sift(words, count, candidates, places, prefix, sketch, slots)
+        count_level(words, candidates, places, prefix, keys, counts, slots)
         if n < 5:
-            row[n - 2] = top_characters(n, candidates, dialect, places, reach, counts, slots)
+            gaps = words - 1 if dialect == DATATROVE and stretch == 1 else 0
+            row[n - 2] = top_characters(words, candidates, dialect, gaps, places, reach, counts, slots)
         candidates = keep_repeated(candidates, places, counts, slots)
         if n >= 5 and dialect == DCLM:
-            row[n - 2] = covered_characters(n, candidates, places, reach)
+            row[n - 2] = covered_characters(words, candidates, places, reach)
         elif n >= 5:
-            row[n - 2] = summed_characters(n, candidates, places, reach)
+            row[n - 2] = summed_characters(words, candidates, places, reach)

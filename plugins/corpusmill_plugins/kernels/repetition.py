@@ -26,9 +26,10 @@ from corpusmill_plugins.kernels.ngrams import (
     sketch_bits,
 )
 from corpusmill_plugins.kernels.plain.characters import SPACE
+from corpusmill_plugins.kernels.quality import SPACED, detect_profile
 from corpusmill_plugins.kernels.segments import count_segments, table_size
 from corpusmill_plugins.kernels.text import TextBuffer
-from corpusmill_plugins.kernels.words import ALNUM_FIRST, RULES, flag_bytes, split_words
+from corpusmill_plugins.kernels.words import ALNUM_FIRST, RULE_UNICODE, RULES, flag_bytes, split_words
 
 _SEGMENT = ("segments", "characters", "repeats", "repeat_characters", "members", "member_characters")
 COLUMNS = (
@@ -43,8 +44,17 @@ COLUMNS = (
 )
 
 
-def repetition_counts(texts: TextBuffer, dialect: str, rule: str) -> dict[str, npt.NDArray[np.int64]]:
-    """Return column -> int64 (rows,) for a dialect (datatrove, dolma, dclm) and a word rule (unicode, whitespace)."""
+SPACELESS_STRETCH = 2
+"""Characters that an n-gram's word stands for in a script written without spaces (`plain.repetition`)."""
+
+
+def repetition_counts(
+    texts: TextBuffer, dialect: str, rule: str, *, adapt: bool = False
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return column -> int64 (rows,) for a dialect (datatrove, dolma, dclm) and a word rule (unicode, whitespace).
+
+    `adapt`: documents in a script without spaces are cut by the rule `unicode`, their n-grams are twice as long.
+    """
     table = tables()
     counts = np.zeros((len(texts), len(COLUMNS)), np.int64)
     longest = texts.longest()
@@ -55,6 +65,7 @@ def repetition_counts(texts: TextBuffer, dialect: str, rule: str) -> dict[str, n
         longest,
         DIALECTS[dialect],
         RULES[rule],
+        adapt,
         table.ascii_flags,
         table.flag_index,
         table.flag_pages,
@@ -75,12 +86,13 @@ def keep_alnum(count, begins, ends, lengths, traits):  # type: ignore[no-untyped
 
 
 @kernel
-def sum_windows(count, reach, row):  # type: ignore[no-untyped-def]
+def sum_windows(stretch, count, reach, row):  # type: ignore[no-untyped-def]
     """Characters of all 5- to 10-grams, overlaps counted again (Dolma's denominator)."""
     for n in range(5, 11):
         total = 0
-        for word in range(count - n + 1):
-            total += reach[word + n] - reach[word]
+        words = n * stretch
+        for word in range(count - words + 1):
+            total += reach[word + words] - reach[word]
         row[n - 5] = total
 
 
@@ -100,7 +112,7 @@ def count_all_segments(data, start, size, dialect, flags, keys, counts, row):  #
 
 
 @kernel
-def count_rows(data, starts, ends, longest, dialect, rule, ascii_flags, index, pages, out):  # type: ignore[no-untyped-def]
+def count_rows(data, starts, ends, longest, dialect, rule, adapt, ascii_flags, index, pages, out):  # type: ignore[no-untyped-def]
     """Count every row. Scratch is sized for the longest; only what a row touches costs memory."""
     flags = np.empty(longest + 1, np.uint16)
     begins, stops = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
@@ -117,14 +129,17 @@ def count_rows(data, starts, ends, longest, dialect, rule, ascii_flags, index, p
         row[0] = count_characters(data, start, ends[at])
         flag_bytes(data, start, ends[at], ascii_flags, index, pages, flags)
         count_all_segments(data, start, size, dialect, flags, keys, counts, row[3:15])
-        count = split_words(data, start, size, rule, flags, begins, stops, lengths, traits)
+        spaceless = adapt and detect_profile(flags[:size]) != SPACED
+        stretch = SPACELESS_STRETCH if spaceless else 1
+        cut = RULE_UNICODE if spaceless else rule
+        count = split_words(data, start, size, cut, flags, begins, stops, lengths, traits)
         if dialect == DCLM:
             count = keep_alnum(count, begins, stops, lengths, traits)
         prepare(data, start, count, begins, stops, lengths, prefix, reach, stream, offsets)
         row[1], row[2] = count, reach[count]
-        count_ngrams(dialect, count, prefix, reach, keys, counts, sketch, slots, places, row[15:24])
+        count_ngrams(dialect, stretch, count, prefix, reach, keys, counts, sketch, slots, places, row[15:24])
         if dialect == DATATROVE:
             later = row[18:24]
-            count_stream(count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, later)
+            count_stream(stretch, count, stream, offsets, marks, factors, reach, keys, sketch, slots, places, later)
         elif dialect == DOLMA:
-            sum_windows(count, reach, row[24:30])
+            sum_windows(stretch, count, reach, row[24:30])

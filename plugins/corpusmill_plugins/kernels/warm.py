@@ -42,7 +42,7 @@ def _repetition() -> None:
     from corpusmill_plugins.kernels.repetition import repetition_counts
     from corpusmill_plugins.kernels.text import TextBuffer
 
-    repetition_counts(TextBuffer.of_texts(["warm"]), "dclm", "unicode")
+    repetition_counts(TextBuffer.of_texts(["warm"]), "dclm", "unicode", adapt=True)
 
 
 _WARMERS = {"signatures": _signatures, "quality": _quality, "repetition": _repetition}

@@ -70,6 +70,11 @@ def plain_quality(text: str, dialect: str, rule: str) -> dict[str, float | None]
     return quality.measure(text, dialect, rule, profile, stop_words)
 
 
+def plain_repetition(text: str, dialect: str, rule: str, adapt: bool = True) -> dict[str, float]:
+    spaced = not adapt or quality.profile_of(text) == "spaced"
+    return repetition.measure(text, split(text, rule if spaced else "unicode"), dialect, 1 if spaced else 2)
+
+
 def assert_equal(texts: list[str], dialect: str, rule: str) -> None:
     """Compare every signal, and the verdict with its value and limit, to the bit."""
     rows = batch(list(texts))
@@ -82,7 +87,7 @@ def assert_equal(texts: list[str], dialect: str, rule: str) -> None:
         for name, value in signals.items():
             assert value is None or measured[name][row] == value, (name, text[:200])
         assert judged[0][row] == first_broken(plain_quality_limits(dialect), signals), text[:200]
-        again_signals = repetition.measure(text, split(text, rule), dialect)
+        again_signals = plain_repetition(text, dialect, rule)
         for name, value in again_signals.items():
             assert repeated[name][row] == value, (name, text[:200])
         assert judged[1][row] == first_broken(plain_repetition_limits(dialect), again_signals), text[:200]
@@ -256,3 +261,32 @@ def test_other_boundaries_and_nearly_equal_bytes() -> None:
     assert measured["repeated_6"][0] > 0
     assert measured["repeated_5"][1] == 0
     assert measured["repeated_5"][2] > 0.5
+
+
+STATUTES = (
+    "地方人民政府应当组织水利工作的检查，根据实际情况听取居民对规划的意见，有关法律的规定另有要求的从其要求。"
+    "地方人民政府应当公布道路施工的时间，根据实际情况建立公共图书馆，有关法律的规定没有涉及的事项由学校决定。"
+    "地方人民政府应当保护当地文化遗产，根据实际情况改善医院的设备，有关法律的规定自今年起适用于港口和机场。"
+)
+
+
+def test_chinese_that_uses_set_phrases_stays() -> None:
+    """By default n-grams of Chinese are twice as many characters: set phrases pass, what is copied often does not."""
+    prose = STATUTES + CHINESE
+    copied = "我们的网站提供最好的服务和最低的价格，欢迎大家光临选购。" * 8
+    rows = batch([prose, copied])
+    assert reasons(GopherRepetition(), rows) == [None, "top_3"]
+    published = GopherRepetition(GopherRepetition.Options(adapt=False))
+    assert reasons(published, rows)[0] in {f"repeated_{n}" for n in range(5, 11)}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(texts=st.lists(TEXTS, max_size=3))
+@settings(max_examples=50)
+def test_as_published_equals_plain_python_too(dialect: str, texts: list[str]) -> None:
+    """`adapt: false` measures every document by the dialect's own n-grams."""
+    options = GopherRepetition.Options(dialect=dialect, words="unicode", adapt=False)
+    measured = GopherRepetition(options).measure(batch(list(texts)))
+    for row, text in enumerate(texts):
+        for name, value in plain_repetition(text, dialect, "unicode", adapt=False).items():
+            assert measured[name][row] == value, (name, text[:200])

@@ -27,9 +27,12 @@ LIMITS: dict[str, dict[str, float]] = {
 }
 
 
-def measure(text: str, words: list[str], dialect: str) -> dict[str, float]:
-    """Return the dialect's signals; `segments` counts what is there at all (0 drops the document but in Dolma)."""
-    return {"datatrove": datatrove, "dolma": dolma, "dclm": dclm}[dialect](text, words)
+def measure(text: str, words: list[str], dialect: str, stretch: int = 1) -> dict[str, float]:
+    """Return the dialect's signals; `segments` counts what is there at all (0 drops the document but in Dolma).
+
+    An n-gram is `n * stretch` words; where that is not 1 words have no spaces between them, so datatrove counts none.
+    """
+    return {"datatrove": datatrove, "dolma": dolma, "dclm": dclm}[dialect](text, words, stretch)
 
 
 def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
@@ -37,7 +40,7 @@ def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]
 
 
-def datatrove(text: str, words: list[str]) -> dict[str, float]:
+def datatrove(text: str, words: list[str], stretch: int = 1) -> dict[str, float]:
     """Repeats are occurrences after the first; n-grams are measured against the whole text."""
     total = max(len(text), 1)
     signals: dict[str, float] = {"segments": len(text)}
@@ -47,16 +50,16 @@ def datatrove(text: str, words: list[str]) -> dict[str, float]:
         signals[f"{name}s"] = len(repeats) / len(parts)
         signals[f"{name}_characters"] = sum(map(len, repeats)) / total
     for n in (2, 3, 4):
-        counts = Counter(" ".join(gram) for gram in ngrams(words, n))
+        counts = Counter((" " if stretch == 1 else "").join(gram) for gram in ngrams(words, n * stretch))
         top, times = counts.most_common(1)[0] if counts else ("", 0)
         signals[f"top_{n}"] = len(top) * times / total
     for n in range(5, 11):
         met, characters, at = set(), 0, 0
-        while at < len(words) - n + 1:
-            gram = "".join(words[at : at + n])
+        while at < len(words) - n * stretch + 1:
+            gram = "".join(words[at : at + n * stretch])
             if gram in met:
                 characters += len(gram)
-                at += n
+                at += n * stretch
             else:
                 met.add(gram)
                 at += 1
@@ -64,7 +67,7 @@ def datatrove(text: str, words: list[str]) -> dict[str, float]:
     return signals
 
 
-def dolma(text: str, words: list[str]) -> dict[str, float]:
+def dolma(text: str, words: list[str], stretch: int = 1) -> dict[str, float]:
     """All occurrences of repeated lines and n-grams, overlaps counted again; against the characters of words."""
     total = max(sum(map(len, words)), 1)
     lines = Counter(text.split("\n")) if text else Counter[str]()
@@ -72,7 +75,7 @@ def dolma(text: str, words: list[str]) -> dict[str, float]:
     signals["lines"] = sum(times for times in lines.values() if times > 1) / max(lines.total(), 1)
     signals["line_characters"] = sum(len(line) * times for line, times in lines.items() if times > 1) / total
     for n in range(2, 11):
-        counts = Counter(ngrams(words, n))
+        counts = Counter(ngrams(words, n * stretch))
         if n < 5:
             top, times = counts.most_common(1)[0] if counts else ((), 0)
             signals[f"top_{n}"] = times * sum(map(len, top)) / total
@@ -83,7 +86,7 @@ def dolma(text: str, words: list[str]) -> dict[str, float]:
     return signals
 
 
-def dclm(text: str, words: list[str]) -> dict[str, float]:
+def dclm(text: str, words: list[str], stretch: int = 1) -> dict[str, float]:
     """All occurrences of repeated segments; words that begin alphanumeric; each word counts once."""
     signals: dict[str, float] = {}
     for name, mark in (("line", "\n"), ("paragraph", "\n\n")):
@@ -96,13 +99,13 @@ def dclm(text: str, words: list[str]) -> dict[str, float]:
     words = [word for word in words if word[0].isalnum()]
     total = max(sum(map(len, words)), 1)
     for n in range(2, 11):
-        grams = ngrams(words, n)
+        grams = ngrams(words, n * stretch)
         tally = Counter(grams)
         most = max(tally.values(), default=0)
         if n < 5:
             longest = max((sum(map(len, gram)) for gram, times in tally.items() if times == most), default=0)
             signals[f"top_{n}"] = most * longest / total if most > 1 else 0.0
             continue
-        inside = {at + step for at, gram in enumerate(grams) if tally[gram] > 1 for step in range(n)}
+        inside = {at + step for at, gram in enumerate(grams) if tally[gram] > 1 for step in range(n * stretch)}
         signals[f"repeated_{n}"] = sum(len(words[at]) for at in inside) / total
     return signals
