@@ -147,7 +147,7 @@ def real_documents(folder: Path, each: int, characters: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sample(test_data: Path) -> list[str]:
-    return real_documents(test_data, 100, 2000)
+    return real_documents(test_data, 100, 1200)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
