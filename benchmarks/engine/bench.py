@@ -38,7 +38,11 @@ class Scale:
         return int(self.megabytes * 1e6 / self.files * 1.1)
 
 
-SCALES = {"full": Scale(560, 10, 10_000, 5), "small": Scale(30, 10, 1_000, 2)}
+SCALES = {
+    "full": Scale(560, 10, 10_000, 5),
+    "medium": Scale(120, 10, 2_000, 5),
+    "small": Scale(30, 10, 1_000, 2),
+}
 
 
 class Bench:
