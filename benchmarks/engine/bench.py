@@ -40,7 +40,7 @@ class Scale:
 
 SCALES = {
     "full": Scale(560, 10, 10_000, 5),
-    "medium": Scale(120, 10, 2_000, 5),
+    "medium": Scale(120, 10, 2_000, 3),
     "small": Scale(30, 10, 1_000, 2),
 }
 

@@ -1,4 +1,4 @@
-"""Measures the engine: python benchmarks/engine/run.py [--scale small|full] [--only NAME ...]
+"""Measures the engine: python benchmarks/engine/run.py [--scale small|medium|full] [--only NAME ...]
 
 Input: real documents from the folder that CORPUSMILL_TEST_DATA names. The result, every raw number included, goes to
 benchmarks/results/engine.json (`--scale small` looks for hot spots and writes only where --result says).
