@@ -88,9 +88,9 @@ def test_the_engine_never_names_the_built_ins(repository: Path) -> None:
 
 
 def beside_ray(repository: Path) -> list[Path]:
-    """All sources but run/ray*.py."""
+    """All sources but runner/ray*.py."""
     every = [*sources(repository / "engine"), *sources(repository / "plugins")]
-    return [path for path in every if path not in (repository / "engine/corpusmill/run").glob("ray*.py")]
+    return [path for path in every if path not in (repository / "engine/corpusmill/runner").glob("ray*.py")]
 
 
 def test_only_the_ray_executor_imports_ray(repository: Path) -> None:
@@ -105,14 +105,14 @@ def test_only_the_ray_executor_imports_ray(repository: Path) -> None:
 
 
 def test_the_ray_executor_is_imported_when_it_is_chosen(repository: Path) -> None:
-    """run/ray*.py may import Ray at its top because nobody imports it at theirs."""
+    """runner/ray*.py may import Ray at its top because nobody imports it at theirs."""
     wrong = [
         f"{path.relative_to(repository)}:{line}: {module}"
         for path in beside_ray(repository)
         for statement in run_at_import(ast.parse(path.read_text(encoding="utf-8")).body)
         if isinstance(statement, ast.Import | ast.ImportFrom)
         for module, names, line in imports(statement)
-        if any(f"{module}.{name}".startswith("corpusmill.run.ray") for name in [*names, ""])
+        if any(f"{module}.{name}".startswith("corpusmill.runner.ray") for name in [*names, ""])
     ]
     assert not wrong
 

@@ -24,7 +24,7 @@ from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.storage import open_storage
 from corpusmill.dataset.store import Store
 from corpusmill.plan.check import check
-from corpusmill.run.driver import RunOptions, RunResult, run_spec
+from corpusmill.runner.driver import RunOptions, RunResult, run_spec
 
 PLUGIN = (Path(__file__).parent / "faulty_plugin.py").read_text(encoding="utf-8")
 COMMAND = [sys.executable, "-c", "from corpusmill.cli import main; main()", "run"]

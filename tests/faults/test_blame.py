@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.errors import ExecutorError, OperatorError
-from corpusmill.run.breadcrumb import Breadcrumb
-from corpusmill.run.chunk import Chunk
-from corpusmill.run.isolation import Isolation
-from corpusmill.run.policy import Control, run_units
-from corpusmill.run.unit import Died, Done, Unit
+from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.isolation import Isolation
+from corpusmill.runner.policy import Control, run_units
+from corpusmill.runner.unit import Died, Done, Unit
 
 RECIPE = {"uses": "filter.x", "step": "x"}
 

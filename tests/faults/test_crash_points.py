@@ -14,7 +14,7 @@ from corpusmill.dataset.hashing import hash_bytes
 from corpusmill.dataset.storage import open_storage
 from corpusmill.errors import StoreError
 from corpusmill.plan.check import check
-from corpusmill.run.driver import RunOptions, run_spec
+from corpusmill.runner.driver import RunOptions, run_spec
 
 WRITES = ("publish", "put_if_absent", "put", "delete")
 READS = ("read", "fetch", "exists", "list")

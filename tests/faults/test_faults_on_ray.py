@@ -20,7 +20,7 @@ def cluster() -> Iterator[None]:
     """A local cluster of two workers that runs find and leave running."""
     import ray
 
-    from corpusmill.run import ray_executor
+    from corpusmill.runner import ray_executor
 
     ray_executor._connect(None, 2)
     yield
@@ -104,7 +104,7 @@ def test_a_start_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch)
     """The first `ray.init` on a crowded machine times out at times; the second counts, a third there is not."""
     import ray
 
-    from corpusmill.run import ray_executor
+    from corpusmill.runner import ray_executor
 
     calls = []
 

@@ -15,8 +15,8 @@ import pytest
 
 from corpusmill.dataset.store import Store
 from corpusmill.errors import RunLocked
-from corpusmill.run.journal import process_start
-from corpusmill.run.lease import STALE, Lease
+from corpusmill.runner.journal import process_start
+from corpusmill.runner.lease import STALE, Lease
 
 
 @pytest.fixture

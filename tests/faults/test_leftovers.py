@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from corpusmill.run.leftovers import OLD, clean_scratch
+from corpusmill.runner.leftovers import OLD, clean_scratch
 
 
 def test_only_what_is_old_goes(tmp_path: Path) -> None:

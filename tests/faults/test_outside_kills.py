@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from corpusmill.errors import ExecutorError
-from corpusmill.run.breadcrumb import read_crumb
+from corpusmill.runner.breadcrumb import read_crumb
 
 
 def calm_tree(pit: Any, steps: list[dict[str, Any]]) -> dict[str, str]:

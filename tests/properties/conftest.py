@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_path = Path(__file__).parents[1] / "engine/run/conftest.py"
+_path = Path(__file__).parents[1] / "engine/runner/conftest.py"
 _spec = importlib.util.spec_from_file_location("corpusmill_tests_mill", _path)
 assert _spec is not None
 assert _spec.loader is not None

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from corpusmill.run.records import DEFAULT_STORE
+from corpusmill.runner.records import DEFAULT_STORE
 
 
 @click.command()
@@ -27,9 +27,9 @@ def explain(run: str, document: str, store: str, recorded: bool, as_json: bool) 
       corpusmill explain quickstart@20261122 pages-0.warc.gz@18234 --json
     """
     from corpusmill.report.decisions import fate_json, fate_text
-    from corpusmill.run.records import latest_run
-    from corpusmill.run.replay import replay
-    from corpusmill.run.trace import trace
+    from corpusmill.runner.records import latest_run
+    from corpusmill.runner.replay import replay
+    from corpusmill.runner.trace import trace
 
     name, _, time = run.partition("@")
     fate = trace(latest_run(store, name, time or None), document, None if recorded else replay)

@@ -33,7 +33,7 @@ def plan(
     when its input comes out the same.
     """
     from corpusmill.plan.check import check
-    from corpusmill.run.forecast import forecast
+    from corpusmill.runner.forecast import forecast
 
     checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked, until=until)
     stages = forecast(checked, store, until)

@@ -50,7 +50,7 @@ def run(
     """
     from corpusmill.plan.check import check
     from corpusmill.report.ending import ending_text, run_observers
-    from corpusmill.run.driver import RunOptions, run_spec
+    from corpusmill.runner.driver import RunOptions, run_spec
 
     given = {"run.batch_bytes": batch_bytes, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}

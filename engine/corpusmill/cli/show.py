@@ -6,7 +6,7 @@ import json
 
 import click
 
-from corpusmill.run.records import DEFAULT_STORE
+from corpusmill.runner.records import DEFAULT_STORE
 
 
 @click.command()

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from corpusmill.run.records import DEFAULT_STORE
+from corpusmill.runner.records import DEFAULT_STORE
 
 
 @click.command()
@@ -23,7 +23,7 @@ def status(name: str | None, store: str, as_json: bool) -> None:
       corpusmill status quickstart@20261122 --json
     """
     from corpusmill.report.listing import run_facts, run_text, runs_text
-    from corpusmill.run.records import latest_run, list_runs
+    from corpusmill.runner.records import latest_run, list_runs
 
     if name is not None:
         run, _, time = name.partition("@")

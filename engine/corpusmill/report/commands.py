@@ -10,7 +10,7 @@ from typing import Any
 
 from corpusmill.report.findings import outputs_of
 from corpusmill.report.funnel import Funnel, build_funnel
-from corpusmill.run.records import DEFAULT_STORE
+from corpusmill.runner.records import DEFAULT_STORE
 
 
 def next_commands(

@@ -7,7 +7,7 @@ from typing import Any
 
 from corpusmill.report.difference import difference
 from corpusmill.report.plain import number, table, visible
-from corpusmill.run.decision import Fate, Signal, StepDecision
+from corpusmill.runner.decision import Fate, Signal, StepDecision
 
 _MARKS = {"kept": "✓", "changed": "✓", "removed": "✗", "quarantined": "!", "unknown": "·"}
 _WORDS = {"most": "at most", "least": "at least"}

@@ -11,8 +11,8 @@ from corpusmill.report.commands import next_commands
 from corpusmill.report.html import FILE_NAME, HtmlReport
 from corpusmill.report.progress import progress_for
 from corpusmill.report.summary import summarise
-from corpusmill.run.records import RunRecord
-from corpusmill.run.search import first_removal
+from corpusmill.runner.records import RunRecord
+from corpusmill.runner.search import first_removal
 
 
 def run_observers(stream: TextIO, *, quiet: bool = False) -> list[Any]:

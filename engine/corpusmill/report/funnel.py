@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from corpusmill.run.records import sources
+from corpusmill.runner.records import sources
 
 DOCUMENT_KINDS = ("read", "clean", "filter", "annotate", "augment", "split", "dedup", "mix")
 """Prefixes of `uses` whose counts are documents; what comes after (tokens, models) only reads them."""

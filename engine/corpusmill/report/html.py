@@ -25,7 +25,7 @@ class HtmlReport:
     @hookimpl
     def corpusmill_run_finished(self, run: dict[str, Any]) -> None:
         """Write the report from what the run's folder holds."""
-        from corpusmill.run.records import RunRecord
+        from corpusmill.runner.records import RunRecord
 
         folder = Path(run["folder"])
         record = RunRecord(str(run.get("name", "")), str(run.get("timestamp", folder.name)), folder)

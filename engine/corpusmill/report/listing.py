@@ -7,7 +7,7 @@ from typing import Any
 
 from corpusmill.report.pace import is_heartbeat
 from corpusmill.report.plain import count, duration, table, visible
-from corpusmill.run.records import RunRecord
+from corpusmill.runner.records import RunRecord
 
 NOTES = {"interrupted": "interrupted; run the same command to resume"}
 _SHOWN = {"done": "✓", "running": "▸", "waiting": "·", "stopped": "‖"}

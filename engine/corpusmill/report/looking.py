@@ -11,7 +11,7 @@ from typing import Any
 from corpusmill.errors import StoreError, UsageError, nearest
 from corpusmill.report.folders import look_at_folder
 from corpusmill.report.inspection import Inspection
-from corpusmill.run.records import RunRecord, latest_run
+from corpusmill.runner.records import RunRecord, latest_run
 
 _RUN = re.compile(
     r"run:(?P<name>[^/@\s]+)(?:@(?P<time>[^/\s]+))?/(?P<step>[a-z][a-z0-9-]*)(?P<tail>(?:\.[A-Za-z0-9_-]+)*)"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from corpusmill.run.journal import Event
-from corpusmill.run.records import RunRecord
+from corpusmill.runner.journal import Event
+from corpusmill.runner.records import RunRecord
 
 HOSTILE = '<script>alert("x")</script>\x1b[31m[red]\u202egnirts\x07'
 TIME = "2026-11-22T03:44:29.000Z"

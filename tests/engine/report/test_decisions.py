@@ -10,10 +10,10 @@ import pytest
 
 from corpusmill.errors import StoreError, UsageError
 from corpusmill.report.decisions import fate_json, fate_text
-from corpusmill.run.decision import Fate, Signal, StepDecision
-from corpusmill.run.records import RunRecord
-from corpusmill.run.search import first_removal
-from corpusmill.run.trace import trace
+from corpusmill.runner.decision import Fate, Signal, StepDecision
+from corpusmill.runner.records import RunRecord
+from corpusmill.runner.search import first_removal
+from corpusmill.runner.trace import trace
 
 KEPT, TWIN, WEAK = "aaaa1111" + "0" * 24, "bbbb2222" + "0" * 24, "bbbb3333" + "0" * 24
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from corpusmill.report.chart import HEIGHT, WIDTH, draw
 from corpusmill.report.findings import Curve
 from corpusmill.report.html import HtmlReport, render
-from corpusmill.run.journal import Event, Journal
+from corpusmill.runner.journal import Event, Journal
 
 VOID = {"meta", "line", "br", "link", "img"}
 

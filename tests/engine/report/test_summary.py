@@ -9,7 +9,7 @@ from typing import Any
 from corpusmill.report.commands import next_commands
 from corpusmill.report.funnel import build_funnel
 from corpusmill.report.summary import summarise
-from corpusmill.run.journal import Event
+from corpusmill.runner.journal import Event
 
 GOLDEN = """\
 quickstart: done in 2 min 14 s (executor ray, started 2026-11-22T03:44:29Z)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from corpusmill.cli import main
-from corpusmill.run.journal import Journal
-from corpusmill.run.records import RunRecord
+from corpusmill.runner.journal import Journal
+from corpusmill.runner.records import RunRecord
 
 KEPT = "aaaa1111" + "0" * 24
 

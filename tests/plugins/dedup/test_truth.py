@@ -15,7 +15,7 @@ import pytest
 from corpusmill.dataset.store import FileRef, Store
 from corpusmill.exchange.link_file import read_links
 from corpusmill.plan.check import check
-from corpusmill.run.driver import RunOptions, run_spec
+from corpusmill.runner.driver import RunOptions, run_spec
 from corpusmill_plugins.kernels.plain.folding import folded_words
 
 SOURCES = ("pep-history", "pg-editions", "zh-laws-versions")

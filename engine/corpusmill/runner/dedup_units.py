@@ -1,0 +1,221 @@
+"""The units of a dedup stage: sketch a part, join a key range, find components, select the rows of a part that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusmill.dataset.part import Part, PartWriter, read_part, read_table, write_table
+from corpusmill.dataset.schema import SPLIT
+from corpusmill.dataset.selection import Selection, read_selection, write_selection
+from corpusmill.dataset.store import FileRef
+from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.exchange.components import choose, cluster_sizes, components
+from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct, kept_similarity
+from corpusmill.exchange.join import join_range
+from corpusmill.exchange.link_file import read_links, write_links
+from corpusmill.exchange.row_table import RowTable
+from corpusmill.exchange.sketch_file import SketchFile, SketchWriter
+from corpusmill.ledger.removed import Ledger
+from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
+from corpusmill.runner.workspace import Workspace
+
+CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string()), ("similarity", pa.float64())])
+"""The `clusters` output: each removed document, the id of the one kept for it, how alike they are."""
+_DECISIONS = pa.schema([("row", pa.uint32()), ("kept", pa.string()), ("similarity", pa.float64()), ("via", pa.bool_())])
+
+
+def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Sketch all rows of a part, selected or not: the sketch then serves any selection of it."""
+    operator = _operator(workspace, payload["operator"])
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    writer = SketchWriter(payload["operator"]["uses"])
+    columns = operator.columns if isinstance(operator, UniqueIds) else None
+    for batch in read_part(workspace.store, Part.from_json(payload["part"]).file, columns):
+        writer.add(*_sketched(operator, batch, payload["operator"]))
+    store = workspace.store
+    keys, rows = store.scratch(".arrow"), store.scratch(".arrow")
+    writer.write(keys, rows)
+    record = {
+        "keys": store.publish(keys).to_json(),
+        "rows": store.publish(rows).to_json() if writer.has_row_data else None,
+    }
+    crumb.remove()
+    return store.commit(key, record, operators=payload["operator"]["uses"])
+
+
+def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Join one range of keys over all sketches into verified links."""
+    operator = _operator(workspace, payload["operator"])
+    sketches = _sketch_files(workspace, payload["sketches"])
+    masks = [_mask(workspace, one) for one in payload["selections"]]
+    low, high = payload["range"]
+    joined = join_range(
+        sketches,
+        payload["bases"],
+        masks,
+        low,
+        high,
+        similarity=operator.similarity if operator.verifies else None,
+        threshold=operator.threshold(),
+        preferred=payload["preferred"],
+    )
+    scratch = workspace.store.scratch(".arrow")
+    write_links(scratch, joined.links)
+    record = {
+        "links": workspace.store.publish(scratch).to_json(),
+        "candidates": joined.candidates,
+        "verified": joined.verified,
+    }
+    return workspace.store.commit(key, record, operators=payload["operator"]["uses"])
+
+
+def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Find components over all links and write, for each part that loses rows, which and for whom."""
+    operator = _operator(workspace, payload["operator"])
+    store, bases = workspace.store, payload["bases"]
+    parts = [Part.from_json(one) for one in payload["parts"]]
+    table = RowTable(_sketch_files(workspace, payload["sketches"]), bases, payload["preferred"])
+    links = read_links(store.path(FileRef.from_json(one)) for one in payload["links"])
+    members, roots = components(links, table.total)
+    kept = choose(members, roots, table.rank if table.has_rank else None)
+    ids = _ids_of(workspace, parts, bases, np.unique(kept))
+    tables: list[Any] = []
+    for part, base in zip(parts, bases, strict=True):
+        rows, kept_rows = decisions(members, kept, base, part.rows)
+        if base < payload["preferred"] or not len(rows):
+            tables.append(None)
+            continue
+        alike, via = _alikeness(operator, table, rows.astype(np.int64) + base, kept_rows)
+        columns = [pa.array(rows), pa.array([ids[int(row)] for row in kept_rows]), pa.array(alike), pa.array(via)]
+        tables.append(write_table(store, pa.table(columns, schema=_DECISIONS)).to_json())
+    sizes = {str(size): count for size, count in cluster_sizes(roots).items()}
+    return store.commit(key, {"decisions": tables, "sizes": sizes}, operators=payload["operator"]["uses"])
+
+
+def run_select(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Turn the decisions about one part into its selection, its ledger and the outputs that steps ask for."""
+    store = workspace.store
+    part, before = Part.from_json(payload["part"]), Selection.from_json(payload["selection"])
+    made = read_table(store, FileRef.from_json(payload["decisions"]))
+    gone = made["row"].to_numpy().astype(np.int64)
+    mask = np.ones(part.rows, bool) if before is None else read_selection(store, before).copy()
+    mask[gone] = False
+    places = _rows_of(workspace, part, gone)
+    ledger = Ledger()
+    rules = [DUPLICATE_VIA if via else payload["reason"] for via in made["via"].to_pylist()]
+    similarity = np.asarray(made["similarity"].to_numpy(), np.float64)
+    threshold = np.full(len(gone), payload["threshold"])
+    kept = made["kept"].to_pylist()
+    ledger.add(places, gone, 0, rules, similarity, threshold, other=kept)
+    removed = np.zeros(part.rows, bool)
+    removed[gone] = True
+    clusters = PartWriter(store, CLUSTERS)
+    clusters.write(pa.record_batch([places.column("id"), pa.array(kept), pa.array(similarity)], schema=CLUSTERS))
+    record = {
+        "selection": write_selection(store, mask).to_json(),
+        "removed": write_selection(store, removed).to_json(),
+        "clusters": clusters.finish().to_json(),
+        "ledger": write_table(store, ledger.table()).to_json(),
+        "rules": {rule: rules.count(rule) for rule in sorted(set(rules))},
+        "splits": split_counts(workspace, part, mask),
+    }
+    return store.commit(key, record)
+
+
+def _operator(workspace: Workspace, recipe: Mapping[str, Any]) -> Any:
+    """Return the deduplicator of a recipe; the engine's own, which looks at ids, is no plugin."""
+    return UniqueIds() if recipe["uses"] == UNIQUE_IDS else workspace.operator(recipe)
+
+
+def _sketched(operator: Any, batch: pa.RecordBatch, recipe: Mapping[str, Any]) -> tuple[Any, int, Any]:
+    """Sketch a batch; when the operator raises, find the document and name it."""
+    try:
+        return operator.sketch(batch), batch.num_rows, operator.rank(batch)
+    except CorpusmillError:
+        raise
+    except Exception as error:
+        if batch.num_rows > 1:
+            for row in range(batch.num_rows):
+                _sketched(operator, batch.slice(row, 1), recipe)
+        raise OperatorError(
+            f"{recipe['uses']} raised {type(error).__name__}: {error}",
+            where=f"document {batch.column('id')[0].as_py()}",
+            expected="a sketch of every document",
+            hint="take the document out with a filter before this step, or correct the operator",
+        ) from error
+
+
+def _sketch_files(workspace: Workspace, sketches: Sequence[Any]) -> list[SketchFile]:
+    store = workspace.store
+    return [
+        SketchFile(
+            store.path(FileRef.from_json(one["keys"])),
+            store.path(FileRef.from_json(one["rows"])) if one["rows"] else None,
+        )
+        for one in sketches
+    ]
+
+
+def _mask(workspace: Workspace, selection: Any) -> npt.NDArray[np.bool_] | None:
+    chosen = Selection.from_json(selection)
+    return None if chosen is None else read_selection(workspace.store, chosen)
+
+
+def _alikeness(
+    operator: Any, table: RowTable, removed: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return how alike removed and kept rows are, and whether they are only joined through a third."""
+    if not operator.verifies:
+        return np.ones(len(removed)), np.zeros(len(removed), bool)
+    alike = kept_similarity(table, removed, kept, operator.similarity)
+    return alike, ~is_direct(alike, operator.threshold(), None)
+
+
+def _ids_of(
+    workspace: Workspace, parts: Sequence[Part], bases: Sequence[int], rows: npt.NDArray[np.int64]
+) -> dict[int, str]:
+    """Return the document id of each of these rows of the dataset."""
+    ids: dict[int, str] = {}
+    for part, base in zip(parts, bases, strict=True):
+        start, stop = np.searchsorted(rows, [base, base + part.rows])
+        if start == stop:
+            continue
+        local = rows[start:stop]
+        column = _rows_of(workspace, part, local - base).column("id").to_pylist()
+        ids.update(zip(local.tolist(), column, strict=True))
+    return ids
+
+
+def _rows_of(workspace: Workspace, part: Part, rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Return id, file and offset of some rows of a part, in order."""
+    taken, first = [], 0
+    columns = ["id", "file", "offset"]
+    schema = pa.schema([("id", pa.string()), ("file", pa.large_string()), ("offset", pa.int64())])
+    for batch in read_part(workspace.store, part.file, columns):
+        start, stop = np.searchsorted(rows, [first, first + batch.num_rows])
+        if start < stop:
+            taken.append(batch.take(pa.array(rows[start:stop] - first)))
+        first += batch.num_rows
+    return pa.concat_batches(taken) if taken else pa.RecordBatch.from_pylist([], schema=schema)
+
+
+def split_counts(workspace: Workspace, part: Part, mask: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Count the selected rows by split label; nothing for data without labels."""
+    counts: dict[str, int] = {}
+    with pa.memory_map(str(workspace.store.path(part.file))) as source:
+        if SPLIT not in pa.ipc.open_file(source).schema.names:
+            return counts
+    first = 0
+    for batch in read_part(workspace.store, part.file, [SPLIT]):
+        labels = batch.column(SPLIT).filter(pa.array(mask[first : first + batch.num_rows]))
+        first += batch.num_rows
+        for one in labels.value_counts().to_pylist():
+            if one["values"] is not None:
+                counts[one["values"]] = counts.get(one["values"], 0) + one["counts"]
+    return dict(sorted(counts.items()))

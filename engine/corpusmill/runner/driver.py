@@ -1,0 +1,235 @@
+"""The driver: runs the stages of a checked spec in order and leaves a record of the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from corpusmill.dataset.hashing import canonical_json
+from corpusmill.dataset.store import Store
+from corpusmill.errors import CorpusmillError, Interrupted, StoreError, UsageError
+from corpusmill.plan.build import build_stages
+from corpusmill.plan.checked import CheckedSpec
+from corpusmill.plan.stages import Stage
+from corpusmill.plugin.finder import plugin_manager
+from corpusmill.runner.choose import choose_executor
+from corpusmill.runner.interrupts import obey_signals
+from corpusmill.runner.journal import Journal
+from corpusmill.runner.lease import Lease
+from corpusmill.runner.leftovers import clean_scratch
+from corpusmill.runner.observers import Observers
+from corpusmill.runner.policy import Control
+from corpusmill.runner.records import DEFAULT_STORE
+from corpusmill.runner.references import describe_output, pinned
+from corpusmill.runner.session import Session
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how a run goes; nothing in here changes a byte of the result but `limit`."""
+
+    store: str | None = None
+    executor: str | None = None
+    address: str | None = None
+    workers: int | None = None
+    until: str | None = None
+    limit: int | None = None
+    debug: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended: what `outputs.json` holds, the run's folder, and things said aloud on the way."""
+
+    outputs: dict[str, Any]
+    folder: Path
+    notices: list[str]
+
+
+def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] = []) -> RunResult:  # noqa: B006
+    """Run a checked spec. Raises what stopped it, after recording it; what was committed is kept."""
+    spec = checked.spec
+    if spec.search is not None:
+        raise UsageError("`search` is not available in this version", expected="a spec without `search`")
+    store = Store(options.store or spec.store or DEFAULT_STORE)
+    checked = pinned(checked, store)
+    stages = build_stages(checked, options.until)
+    manager = plugin_manager(checked.local)
+    journal = Journal(secrets=list(spec.redacted))
+    for observer in (journal, *observers):
+        manager.register(observer)
+    control, settings = Control(), settings_for(store, checked)
+    scratch = settings["scratch"]
+    with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
+        clean_scratch(Path(scratch))
+        started = datetime.now(UTC)
+        folder = _run_folder(store, spec.name, started)
+        journal.open(folder)
+        executor = choose_executor(checked, stages, options, settings)
+        session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
+        _write_plan(session, stages, options)
+        return _run(session, stages, started, journal)
+
+
+def _run(session: Session, stages: list[Stage], started: datetime, journal: Journal) -> RunResult:
+    spec, began = session.checked.spec, time.monotonic()
+    session.observers.run_started(
+        {
+            "name": spec.name,
+            "timestamp": session.folder.name,
+            "folder": str(session.folder),
+            "store": session.store.uri,
+            "executor": session.executor.name,
+            "spec": spec.path,
+            "stages": [{"id": one.id, "kind": one.kind, "steps": [step.id for step in one.steps]} for one in stages],
+        }
+    )
+    status = "done"
+    failure: BaseException | None = None
+    try:
+        for stage in stages:
+            RUNNERS[stage.kind](session, stage)
+            _record_outputs(session, stage)
+    except (Interrupted, KeyboardInterrupt) as error:
+        status, failure = "interrupted", error
+        session.executor.cancel()
+    except BaseException as error:
+        status, failure = "failed", error
+        session.executor.cancel()
+    finally:
+        session.executor.close()
+    outputs = _outputs(session, status, started, time.monotonic() - began, failure)
+    try:
+        (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
+    except OSError as error:
+        # What stopped the run says more than that its record cannot be written: most likely the same.
+        failure = failure or StoreError(f"cannot write {error.filename!r}: {error.strerror}", where=str(session.folder))
+    session.observers.run_finished({**outputs, "folder": str(session.folder)})
+    journal.close()
+    if failure is not None:
+        raise failure
+    return RunResult(outputs, session.folder, session.notices)
+
+
+def _record_outputs(session: Session, stage: Stage) -> None:
+    """Note what the stage published, for `outputs.json` and references from other runs."""
+    for step in stage.steps:
+        for (owner, name), output in session.results.items():
+            if owner == step.id:
+                session.outputs[owner if name is None else f"{owner}.{name}"] = describe_output(session.store, output)
+
+
+def _outputs(
+    session: Session, status: str, started: datetime, seconds: float, failure: BaseException | None
+) -> dict[str, Any]:
+    spec = session.checked.spec
+    outputs: dict[str, Any] = {
+        "name": spec.name,
+        "status": status,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "executor": session.executor.name,
+        "outputs": session.outputs,
+        "counts": session.counts,
+        "damaged": session.damaged,
+        "quarantine": session.quarantined,
+        "quarantines": session.quarantines,
+        "ledger": session.ledgers,
+        "ingredients": session.ingredients,
+    }
+    if failure is not None:
+        text = str(failure) if isinstance(failure, CorpusmillError) else f"{type(failure).__name__}: {failure}"
+        outputs["error"] = spec.redact(text)
+    return outputs
+
+
+def _run_folder(store: Store, name: str, started: datetime) -> Path:
+    """Make a folder for this run; two runs in one second get different ones."""
+    stamp = started.strftime("%Y%m%dT%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = store.runs_root / "runs" / name / f"{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise UsageError(f"a hundred runs of {name!r} in one second")
+
+
+def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
+    """Return what every worker of this run is told."""
+    scratch = checked.spec.run.scratch or str(store.storage.scratch())
+    plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
+    return {"store": store.uri, "scratch": scratch, "plugins": plugins}
+
+
+def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> None:
+    spec = session.checked.spec
+    (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
+    described = [
+        {
+            "id": stage.id,
+            "kind": stage.kind,
+            "why": stage.why,
+            "steps": [
+                {
+                    "id": step.id,
+                    "uses": step.uses,
+                    "options": step.options.model_dump(mode="json"),
+                    "column": step.column,
+                    "needs": {port: [ref.text for ref in refs] for port, refs in step.inputs.items()},
+                }
+                for step in stage.steps
+            ],
+        }
+        for stage in stages
+    ]
+    plan = {"name": spec.name, "seed": spec.seed, "base": str(spec.base), "limit": options.limit, "stages": described}
+    plan["plugins"] = session.settings["plugins"]
+    (session.folder / "plan.json").write_text(spec.redact(canonical_json(plan).decode()), encoding="utf-8")
+
+
+def _pass(session: Session, stage: Stage) -> None:
+    from corpusmill.runner.pass_stage import run_pass_stage
+
+    run_pass_stage(session, stage)
+
+
+def _dedup(session: Session, stage: Stage) -> None:
+    from corpusmill.runner.dedup_stage import run_dedup_stage
+
+    run_dedup_stage(session, stage)
+
+
+def _tokens(session: Session, stage: Stage) -> None:
+    from corpusmill.runner.token_stage import run_token_stage
+
+    run_token_stage(session, stage)
+
+
+def _global(session: Session, stage: Stage) -> None:
+    from corpusmill.runner.global_stage import run_global_stage
+
+    run_global_stage(session, stage)
+
+
+def _write(session: Session, stage: Stage) -> None:
+    from corpusmill.runner.write_stage import run_write_stage
+
+    run_write_stage(session, stage)
+
+
+RUNNERS: Mapping[str, Callable[[Session, Stage], None]] = {
+    "pass": _pass,
+    "dedup": _dedup,
+    "tokens": _tokens,
+    "global": _global,
+    "write": _write,
+}
+
+__all__ = ["DEFAULT_STORE", "RUNNERS", "RunOptions", "RunResult", "run_spec", "settings_for"]

@@ -1,0 +1,192 @@
+"""The forecast: what a run would do and why, found by running the stages with an executor that does no work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.store import Store
+from corpusmill.errors import CorpusmillError
+from corpusmill.plan.build import build_stages
+from corpusmill.plan.checked import CheckedSpec
+from corpusmill.plan.stages import Stage
+from corpusmill.plugin.finder import plugin_manager
+from corpusmill.plugin.hookspecs import hookimpl
+from corpusmill.runner.driver import DEFAULT_STORE, RUNNERS, settings_for
+from corpusmill.runner.observers import Observers
+from corpusmill.runner.policy import Control
+from corpusmill.runner.records import list_runs
+from corpusmill.runner.references import pinned
+from corpusmill.runner.session import Session
+from corpusmill.runner.unit import Outcome, Unit
+from corpusmill.runner.worker import run_unit
+
+
+class WouldRunError(Exception):
+    """A stage has work that is not committed."""
+
+
+@dataclass
+class StageForecast:
+    """What would become of one stage.
+
+    `state`: cached, runs, or waits (its input is not made yet, so it may still turn out cached). `shards` and
+    `cached`: units of work and how many are committed, where known. `reasons`: why it runs. `bytes`: what it wrote
+    when it is cached.
+    """
+
+    id: str
+    kind: str
+    steps: list[str]
+    why: str
+    state: str = "runs"
+    shards: int | None = None
+    cached: int | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    reasons: list[str] = field(default_factory=list)
+
+
+class _DryExecutor:
+    """Looks at input files, and stops a stage at its first piece of real work."""
+
+    name = "dry"
+    workers = 1
+    in_flight = 1
+    gpus = float("inf")
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self._settings = settings
+        self._queue: deque[Unit] = deque()
+
+    def submit(self, unit: Unit) -> None:
+        if unit.kind != "identify":
+            raise WouldRunError
+        self._queue.append(unit)
+
+    def next(self, timeout: float) -> tuple[Unit, Outcome] | None:
+        if not self._queue:
+            return None
+        unit = self._queue.popleft()
+        return unit, run_unit(unit.kind, unit.key, unit.payload, self._settings, None)
+
+    def pools(self, recipes: Any, resources: Any) -> None:
+        return
+
+    def release(self, pools: Any) -> None:
+        return
+
+    def cancel(self) -> None:
+        self._queue.clear()
+
+    def close(self) -> None:
+        return
+
+
+class _Listener:
+    """Hears how many shards each stage has and how many are committed."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Any] = {}
+        self.finished: dict[str, Any] = {}
+
+    @hookimpl
+    def corpusmill_stage_started(self, stage: dict[str, Any]) -> None:
+        self.started[stage["id"]] = stage
+
+    @hookimpl
+    def corpusmill_stage_finished(self, stage: dict[str, Any]) -> None:
+        self.finished[stage["id"]] = stage
+
+
+def forecast(checked: CheckedSpec, store_uri: str | None, until: str | None = None) -> list[StageForecast]:
+    """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document."""
+    store = Store(store_uri or checked.spec.store or DEFAULT_STORE)
+    checked = pinned(checked, store)
+    listener, manager = _Listener(), plugin_manager(checked.local)
+    manager.register(listener)
+    settings = settings_for(store, checked)
+    session = Session(checked, store, _DryExecutor(settings), settings, Observers(manager), Control(), store.runs_root)
+    earlier = _last_ingredients(store, checked.spec.name)
+    pending: set[str] = set()
+    forecasts = []
+    for stage in build_stages(checked, until):
+        one = StageForecast(stage.id, stage.kind, [step.id for step in stage.steps], stage.why)
+        waits = sorted(_upstream(stage) & pending)
+        if waits:
+            one.state, one.reasons = "waits", [f"input of {name} is not made yet" for name in waits]
+        else:
+            _try(session, stage, one, listener)
+        if one.state != "cached":
+            pending.update(one.steps)
+            one.reasons += _changes(stage, session, earlier)
+        forecasts.append(one)
+    return forecasts
+
+
+def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener) -> None:
+    try:
+        RUNNERS[stage.kind](session, stage)
+        one.state = "cached"
+    except WouldRunError:
+        one.state = "runs"
+    except CorpusmillError as error:
+        one.state, one.reasons = "fails", [error.what]
+    started, finished = listener.started.get(stage.id), listener.finished.get(stage.id)
+    if started is not None:
+        one.shards, one.cached = started["total"], started["cached"]
+    if finished is not None:
+        one.rows = finished["rows"]
+        output = session.results.get((stage.id, None))
+        if isinstance(output, Dataset):
+            one.bytes = sum(entry.part.file.bytes for entry in output.entries)
+    if one.state == "runs" and one.shards and stage.kind == "pass":
+        one.reasons.append(f"{one.shards - (one.cached or 0)} of {one.shards} shards are not committed")
+
+
+def _upstream(stage: Stage) -> set[str]:
+    own = {step.id for step in stage.steps}
+    refs = (ref for step in stage.steps for bound in step.inputs.values() for ref in bound)
+    return {ref.step for ref in refs if ref.local and ref.step is not None and ref.step not in own}
+
+
+def _last_ingredients(store: Store, name: str) -> dict[str, Any]:
+    for record in reversed(list_runs(store.runs_root, name)):
+        if record.outputs.get("ingredients"):
+            return dict(record.outputs["ingredients"])
+    return {}
+
+
+def _changes(stage: Stage, session: Session, earlier: Mapping[str, Any]) -> list[str]:
+    """Say which ingredient of which step differs from the last run's."""
+    if not earlier:
+        return []
+    reasons = []
+    for step in stage.steps:
+        now, before = session.ingredients.get(step.id), earlier.get(step.id)
+        if now is None:
+            continue
+        if before is None:
+            reasons.append(f"{step.id} is new")
+            continue
+        reasons += [f"{step.id}: {words}" for words in _differences(before, now)]
+    return reasons
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    words = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if old == new:
+            continue
+        if name == "options" and isinstance(old, dict) and isinstance(new, dict):
+            changed = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+            words += [f"{key} {old.get(key)!r} → {new.get(key)!r}" for key in changed]
+        elif name in ("files", "state"):
+            words.append(f"{name} changed")
+        else:
+            words.append(f"{name} {old!r} → {new!r}")
+    return words

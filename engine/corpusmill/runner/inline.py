@@ -1,0 +1,211 @@
+"""The inline executor: the driver and one forked worker, so that a crash or a hang cannot take the driver along."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from corpusmill.runner.parentage import die_with
+from corpusmill.runner.unit import Died, Failed, Outcome, Unit
+from corpusmill.runner.worker import run_unit
+
+
+class InlineExecutor:
+    """One unit at a time in a worker process forked from the driver: imports and kernels stay warm in it."""
+
+    name = "inline"
+    workers = 1
+    in_flight = 2
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of this machine, as the driver's kernel module shows them."""
+        return local_gpus()
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self._settings = settings
+        self._queue: deque[Unit] = deque()
+        self._running: Unit | None = None
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit; it starts when the worker is free."""
+        self._queue.append(unit)
+        self._start_next()
+
+    def next(self, timeout: float) -> tuple[Unit, Outcome] | None:
+        """Wait for the running unit to end, or for its worker to die."""
+        if self._running is None or self._process is None or self._pipe is None:
+            return None
+        ready = wait([self._pipe, self._process.sentinel], timeout)
+        if not ready:
+            return None
+        unit, outcome = self._running, self._receive()
+        self._running = None
+        self._start_next()
+        return unit, outcome
+
+    def pools(self, recipes: Mapping[int, Any], resources: Mapping[int, Any]) -> None:
+        """The worker calls models itself."""
+        return
+
+    def release(self, pools: Any) -> None:
+        """Nothing to release."""
+
+    def cancel(self) -> None:
+        """Kill the worker."""
+        self._queue.clear()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._running = None
+        self._forget_worker()
+
+    def close(self) -> None:
+        """Let the worker end by itself; it does when its pipe closes."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.join(5)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+        self._forget_worker()
+
+    def _start_next(self) -> None:
+        if self._running is not None or not self._queue:
+            return
+        self._running = self._queue.popleft()
+        try:
+            self._worker_pipe().send(_message(self._running))
+        except (BrokenPipeError, ConnectionResetError):
+            # The worker died between two units: nothing of this one had started.
+            self._forget_worker()
+            self._worker_pipe().send(_message(self._running))
+
+    def _receive(self) -> Outcome:
+        assert self._pipe is not None and self._process is not None
+        try:
+            if self._pipe.poll():
+                outcome: Outcome = self._pipe.recv()
+                return outcome
+        except (EOFError, OSError):
+            pass  # it died before it answered, or in the middle of its answer
+        except Exception as error:
+            return Failed(RuntimeError(f"a worker's answer cannot be read: {type(error).__name__}: {error}"))
+        self._process.join()
+        code = self._process.exitcode or 0
+        self._forget_worker()
+        return Died(f"killed by signal {-code}" if code < 0 else f"exited with code {code}")
+
+    def _worker_pipe(self) -> Connection:
+        if self._pipe is None:
+            # A traceback timer of the driver (pytest's, say) would leave the child a lock that nobody ever opens.
+            faulthandler.cancel_dump_traceback_later()
+            context = multiprocessing.get_context("fork")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs, self._pipe, self._settings, os.getpid()))
+            self._process.start()
+            theirs.close()
+        return self._pipe
+
+    def _forget_worker(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        self._pipe, self._process = None, None
+
+
+class DirectExecutor:
+    """Runs units in the driver itself (`--debug`): breakpoints work, and a crash is the driver's."""
+
+    name = "debug"
+    workers = 1
+    in_flight = 1
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of this machine."""
+        return local_gpus()
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self._settings = settings
+        self._queue: deque[Unit] = deque()
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit."""
+        self._queue.append(unit)
+
+    def next(self, timeout: float) -> tuple[Unit, Outcome] | None:
+        """Run the oldest unit now."""
+        if not self._queue:
+            return None
+        unit = self._queue.popleft()
+        # No deadline: a breakpoint may take its time, and a crash would be the driver's.
+        payload = {**unit.payload, "deadline": None} if "deadline" in unit.payload else unit.payload
+        with contextlib.redirect_stdout(sys.stderr):
+            return unit, run_unit(unit.kind, unit.key, payload, self._settings, unit.handles)
+
+    def pools(self, recipes: Mapping[int, Any], resources: Mapping[int, Any]) -> None:
+        """Models are called in place."""
+        return
+
+    def release(self, pools: Any) -> None:
+        """Nothing to release."""
+
+    def cancel(self) -> None:
+        """Forget what is queued."""
+        self._queue.clear()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def local_gpus() -> float:
+    """Count NVIDIA devices without loading a library that would claim one."""
+    return float(len(list(Path("/dev").glob("nvidia[0-9]*"))))
+
+
+def _message(unit: Unit) -> tuple[Any, ...]:
+    return unit.kind, unit.key, unit.payload, unit.handles
+
+
+def _serve(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:
+    """Answer units until the driver closes its end or dies."""
+    drivers_end.close()
+    die_with(driver)
+    # A Ctrl-C reaches the whole process group, a SIGTERM may; only the driver decides what they mean.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _speak_on_stderr()
+    while True:
+        try:
+            kind, key, payload, handles = pipe.recv()
+        except EOFError:
+            return
+        outcome = run_unit(kind, key, payload, settings, handles)
+        try:
+            pipe.send(outcome)
+        except Exception:
+            # An error that cannot cross the pipe is replaced by one that says the same.
+            error = getattr(outcome, "error", outcome)
+            pipe.send(Failed(RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _speak_on_stderr() -> None:
+    """What operators print goes to stderr: stdout belongs to the command's own answer.
+
+    The streams are new ones: a thread of the driver may have held the old ones' locks at the fork.
+    """
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)

@@ -1,0 +1,198 @@
+"""Finding the document that kills its worker, and only that: nothing is excluded for a death that could be anyone's."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from corpusmill.errors import ExecutorError, OperatorError
+from corpusmill.runner.breadcrumb import READ, Breadcrumb
+from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.workspace import Workspace
+
+KILLED = "crashed (signal 9)"
+"""The one death that also comes from outside: the out-of-memory killer and operators of machines send it."""
+SOLITARY_DEATHS, SOLITARY_KILLS = 2, 4
+"""So often a row must die alone before it is blamed."""
+NEIGHBOURS = 10
+"""So many rows in a row that each die alone mean that the operator is broken, not the documents."""
+_SURVIVED = ("ok", "raised")
+_PATIENCE = 5
+"""How often a question without a clear answer is asked again before the machine is held to be at fault."""
+
+
+class Isolation:
+    """Tries suspect batches in children of a clean template process before the worker touches them.
+
+    A row is excluded only after it has died alone, twice, in fresh processes, the same way, inside the same step, and
+    its batch has passed without it. A kill from outside therefore never costs a document.
+    """
+
+    def __init__(self, suspects: Sequence[Sequence[int]], trial: Trial, recipes: Sequence[Any], crumb: Breadcrumb):
+        self._suspects, self._trial, self._recipes, self._crumb = suspects, trial, recipes, crumb
+
+    @staticmethod
+    def of(
+        payload: Mapping[str, Any], workspace: Workspace, recipes: Sequence[Any], crumb: Breadcrumb
+    ) -> Callable[[int, Chunk], dict[int, str]] | None:
+        """Return the check for `Guard.before`, or None for a unit that nothing is suspected of."""
+        if not payload.get("suspects"):
+            return None
+        trial = Trial(workspace.settings, payload["deadline"])
+        return Isolation(payload["suspects"], trial, recipes, crumb)
+
+    def __call__(self, step: int, chunk: Chunk) -> dict[int, str]:
+        """Return the rows of the chunk to exclude from this step, each with the reason.
+
+        Raises OperatorError for an operator that dies on one row after the other, ExecutorError where the batch
+        keeps dying and no single row does.
+        """
+        low, high = int(chunk.rows.min()), int(chunk.rows.max())
+        if not any(suspect == step and first <= high and low <= last for suspect, first, last in self._suspects):
+            return {}
+        self._crumb.put(READ)
+        # A model is tried on the CPU: its GPU, if it has one, belongs to the actors.
+        recipe = {**self._recipes[step], "device": "cpu"}
+        excluded: dict[int, str] = {}
+        how: str | None = None
+        remaining, passed, streak, fruitless = np.arange(len(chunk)), 0, 0, 0
+        while len(remaining) and fruitless < _PATIENCE:
+            position = self._first_death(recipe, chunk, remaining, passed)
+            if position is None:
+                how = self._trial.whole(recipe, _take(chunk, remaining))
+                if how in _SURVIVED:
+                    return excluded
+                # No row that passed before is above suspicion now.
+                passed, fruitless = 0, fruitless + 1
+                continue
+            row = chunk.slice(int(remaining[position]), int(remaining[position]) + 1)
+            how = self._alone(recipe, row)
+            if how is None:
+                fruitless += 1
+                continue
+            streak = streak + 1 if position == passed and excluded else 1
+            _expect_sound(recipe, row, how, streak)
+            excluded[int(row.rows[0])] = how
+            remaining, passed, fruitless = np.delete(remaining, position), position, 0
+        if len(remaining):
+            raise _unclear(recipe, chunk, how)
+        return excluded
+
+    def _first_death(self, recipe: Any, chunk: Chunk, remaining: Any, passed: int) -> int | None:
+        """Return the position in `remaining` of the first row that dies, knowing that `passed` rows do not."""
+        if passed == len(remaining):
+            return None
+        found = self._trial.first_death(recipe, _take(chunk, remaining[passed:]))
+        return None if found is None else passed + found
+
+    def _alone(self, recipe: Any, row: Chunk) -> str | None:
+        """Return how a row dies by itself, again and again and each time the same way; None if it does not."""
+        deaths: list[str] = []
+        while len(deaths) < (SOLITARY_KILLS if KILLED in deaths else SOLITARY_DEATHS):
+            deaths.append(self._trial.whole(recipe, row))
+            if deaths[-1] in _SURVIVED or deaths[-1] != deaths[0]:
+                return None
+        return deaths[0]
+
+
+class Trial:
+    """Asks a template process to run an operator on a batch in a fresh child, and says how the child ended."""
+
+    def __init__(self, settings: Mapping[str, Any], deadline: float | None):
+        self._settings, self._deadline = dict(settings), deadline
+        self._template: subprocess.Popen[bytes] | None = None
+
+    def whole(self, recipe: Mapping[str, Any], chunk: Chunk) -> str:
+        """Return `ok`, `raised`, or how the child died (`crashed (signal 11)`, `passed its deadline`)."""
+        return str(self._ask(recipe, chunk, by_row=False)["status"])
+
+    def first_death(self, recipe: Mapping[str, Any], chunk: Chunk) -> int | None:
+        """Return the position of the first row that kills a child running row by row; None if none does."""
+        answer = self._ask(recipe, chunk, by_row=True)
+        return None if answer["status"] in _SURVIVED else int(answer["row"])
+
+    def _ask(self, recipe: Mapping[str, Any], chunk: Chunk, *, by_row: bool) -> dict[str, Any]:
+        data = _to_bytes(chunk.batch)
+        header = {"recipe": dict(recipe), "bytes": len(data), "by_row": by_row, "deadline": self._deadline}
+        for _ in range(_PATIENCE):
+            try:
+                line = self._exchange(orjson.dumps(header) + b"\n" + data)
+            except OSError:
+                line = b""
+            # A template killed in the middle of its answer leaves half a line.
+            if line.endswith(b"\n"):
+                answer: dict[str, Any] = orjson.loads(line)
+                return answer
+            self._stop()
+        raise ExecutorError(
+            f"the process that tries suspect documents of {recipe['uses']} was killed {_PATIENCE} times",
+            where=f"step {recipe['step']}",
+            expected="a machine with enough memory for one more process",
+            hint="free some memory, then run the same command; finished work is kept",
+        )
+
+    def _exchange(self, question: bytes) -> bytes:
+        if self._template is None:
+            # -P: the folder the run was started in is no place to import from.
+            command = [sys.executable, "-P", "-m", "corpusmill.runner.isolated"]
+            self._template = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            question = orjson.dumps(self._settings) + b"\n" + question
+        assert self._template.stdin is not None and self._template.stdout is not None
+        self._template.stdin.write(question)
+        self._template.stdin.flush()
+        return self._template.stdout.readline()
+
+    def _stop(self) -> None:
+        template, self._template = self._template, None
+        if template is not None:
+            template.kill()
+            template.wait()
+            for stream in (template.stdin, template.stdout):
+                if stream is not None:
+                    _close(stream)
+
+
+def _close(stream: Any) -> None:
+    with contextlib.suppress(OSError):  # what was still to be written has no reader any more
+        stream.close()
+
+
+def _expect_sound(recipe: Mapping[str, Any], row: Chunk, how: str, streak: int) -> None:
+    if streak < NEIGHBOURS:
+        return
+    index = row.batch.schema.get_field_index("id")
+    raise OperatorError(
+        f"{recipe['uses']} {how} on {streak} documents in a row, each alone in a process of its own",
+        where=f"step {recipe['step']}, document {row.batch.column(index)[0].as_py() if index >= 0 else row.rows[0]}",
+        expected="an operator that fails on few documents; these look like a fault of the operator",
+        hint=f"corpusmill plugins show {recipe['uses']}",
+    )
+
+
+def _unclear(recipe: Mapping[str, Any], chunk: Chunk, how: str | None) -> ExecutorError:
+    return ExecutorError(
+        f"{recipe['uses']} keeps dying on a batch of {len(chunk)} documents ({how or 'in different ways'}), "
+        "but on none of them alone",
+        where=f"step {recipe['step']}, rows {chunk.rows.min()} to {chunk.rows.max()} of the shard",
+        expected="a batch that fits the machine's memory and the step's deadline, and no kills from outside",
+        hint="lower --batch-bytes or raise `limits: {deadline: …}`, then run the same command; finished work is kept",
+    )
+
+
+def _take(chunk: Chunk, positions: Any) -> Chunk:
+    return Chunk(chunk.batch.take(pa.array(positions)), chunk.rows[positions])
+
+
+def _to_bytes(batch: pa.RecordBatch) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue()

@@ -1,0 +1,129 @@
+"""The lease: one run of a pipeline at a time in a store, as advice that saves double work, not correctness."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from corpusmill.dataset.store import Store
+from corpusmill.errors import RunLocked
+from corpusmill.runner.journal import process_start
+
+HEARTBEAT = 10.0
+STALE = 120.0
+"""Seconds without a heartbeat after which a holder on another host is held to be dead."""
+_LOOK = 0.5
+
+
+class Lease:
+    """Holds `<store>/runs/<name>/lease.json` while a run lives.
+
+    Correctness does not rest on it: names are digests and records are put if absent. A lease is taken over when its
+    process is gone, or, on another host, when its heartbeat has stopped. Raises RunLocked, or waits.
+    """
+
+    def __init__(self, store: Store, name: str, *, wait: bool = False):
+        self._path = store.runs_root / "runs" / name / "lease.json"
+        self._wait = wait
+        self._mine = uuid.uuid4().hex
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Lease:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        while not self._take():
+            holder = _read(self._path)
+            if holder is None:
+                continue
+            if not _lives(holder, self._path):
+                self._remove(holder["token"])
+            elif self._wait:
+                time.sleep(_LOOK)
+            else:
+                raise RunLocked(
+                    f"another run of this pipeline is going on (pid {holder['pid']} on {holder['host']})",
+                    where=f"{self._path}, since {holder['since']}",
+                    expected="one run of a pipeline at a time in a store",
+                    hint="wait for it, pass --wait, or use another --store",
+                )
+        threading.Thread(target=self._beat, daemon=True, name="lease").start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._remove(self._mine)
+
+    def _take(self) -> bool:
+        """Create the file whole, under a name of its own, then link it: the link fails if there is a holder."""
+        content = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "process_start": process_start(os.getpid()),
+            "token": self._mine,
+        }
+        beside = self._path.with_name(f".lease-{self._mine}")
+        beside.write_bytes(orjson.dumps(content))
+        try:
+            os.link(beside, self._path)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink(missing_ok=True)
+        return True
+
+    def _remove(self, token: str) -> None:
+        """Remove the lease if it is still this one: between looking and removing nobody else may do the same."""
+        with self._path.with_name(".lease-lock").open("w") as lock:
+            with contextlib.suppress(OSError):  # a file system without locks: the lease is advice
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            holder = _read(self._path)
+            if holder is not None and holder["token"] == token:
+                self._path.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT):
+            with contextlib.suppress(OSError):
+                os.utime(self._path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what the lease says; a file that says nothing sensible is a dead process's and has no token."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        holder = orjson.loads(data)
+        return {"token": "", "process_start": None, **holder, "pid": int(holder["pid"]), "host": str(holder["host"])}
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return {"token": "", "pid": 0, "host": "", "since": "", "process_start": None}
+
+
+def _lives(holder: dict[str, Any], path: Path) -> bool:
+    if holder["host"] != socket.gethostname():
+        try:
+            return bool(holder["host"]) and time.time() - path.stat().st_mtime < STALE
+        except FileNotFoundError:
+            return False
+    if holder["process_start"] is not None:
+        # A number that was given to another process since says nothing.
+        return bool(process_start(holder["pid"]) == holder["process_start"])
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,115 @@
+"""The policy above executors: bounded units in flight, attempts counted, deaths judged, interrupts obeyed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from corpusmill.errors import CorpusmillError, ExecutorError, Interrupted
+from corpusmill.runner.breadcrumb import OPERATOR, Crumb, read_crumb
+from corpusmill.runner.executor import Executor
+from corpusmill.runner.unit import Died, Done, Failed, Unit
+
+DEATHS_OUTSIDE = 3
+"""So many deaths of one unit outside any operator call stop the run: the machine is at fault, not a document."""
+ATTEMPTS = 12
+_TICK = 0.25
+
+
+@dataclass
+class Control:
+    """What people and signals want of a run: `stopping` is set by the first Ctrl-C; `resume` is what goes on."""
+
+    stopping: bool = False
+    messages: list[str] = field(default_factory=list)
+    resume: str = "run the same command again"
+
+
+OnDone = Callable[[Unit, Done], None]
+
+
+def run_units(
+    executor: Executor,
+    units: Iterable[Unit],
+    on_done: OnDone,
+    *,
+    control: Control,
+    crumbs: Callable[[str], Path],
+    names: Callable[[Unit, int], str] = lambda unit, step: f"step {step}",
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Run all units; `on_done` gets each result as it comes.
+
+    After a failure nothing new starts, what is in flight may finish and commit, then the first error is raised. A
+    stop request does the same and raises Interrupted.
+    """
+    waiting, running = iter(units), 0
+    failure: BaseException | None = None
+    deaths: Counter[tuple[str, str]] = Counter()
+    exhausted = False
+    while True:
+        while not (exhausted or failure or control.stopping) and running < executor.in_flight:
+            unit = next(waiting, None)
+            if unit is None:
+                exhausted = True
+                break
+            executor.submit(unit)
+            running += 1
+        if not running:
+            break
+        ended = executor.next(_TICK)
+        tick()
+        if ended is None:
+            continue
+        unit, outcome = ended
+        if isinstance(outcome, Died) and failure is None and not control.stopping:
+            failure = _judge(unit, outcome, deaths, crumbs, names)
+            if failure is None:
+                executor.submit(unit)
+                continue
+        running -= 1
+        if isinstance(outcome, Done):
+            on_done(unit, outcome)
+        elif isinstance(outcome, Failed) and failure is None:
+            failure = outcome.error
+    if failure is not None:
+        raise failure
+    if control.stopping:
+        raise Interrupted("stopped on request; everything that was finished is kept", hint=control.resume)
+
+
+def _judge(
+    unit: Unit,
+    died: Died,
+    deaths: Counter[tuple[str, str]],
+    crumbs: Callable[[str], Path],
+    names: Callable[[Unit, int], str],
+) -> CorpusmillError | None:
+    """Decide about a unit whose worker died: try again, with suspects if an operator was running, or give up."""
+    unit.attempts += 1
+    path = crumbs(unit.key)
+    crumb = read_crumb(path) or Crumb("unknown")
+    # The next worker may die before it leaves a word of its own.
+    path.unlink(missing_ok=True)
+    if crumb.phase == OPERATOR:
+        suspects = unit.payload.setdefault("suspects", [])
+        # A death further on than any before is another document's, or another's fault: only standing still counts.
+        further = crumb.first > max((last for _, _, last in suspects), default=-1)
+        suspects.append([crumb.step, crumb.first, crumb.last])
+    else:
+        further = False
+        deaths[unit.key, "outside"] += 1
+    deaths[unit.key, "all"] += not further
+    if deaths[unit.key, "outside"] < DEATHS_OUTSIDE and deaths[unit.key, "all"] < ATTEMPTS:
+        return None
+    where = f"{unit.kind} unit {unit.key[:12]}, attempt {unit.attempts}, last seen: {crumb.phase}"
+    if crumb.phase == OPERATOR:
+        where += f" {names(unit, crumb.step)}, rows {crumb.first} to {crumb.last}"
+    return ExecutorError(
+        f"a worker {died.how} {unit.attempts} times on the same unit of work",
+        where=where,
+        expected="workers that live; deaths outside operators come from memory limits or an operator's kill",
+        hint="check memory (dmesg, ulimit), lower --batch-bytes or --workers, then run the same command: work is kept",
+    )

@@ -1,0 +1,186 @@
+"""The Ray executor: shard tasks and pools of long-lived actors on a local cluster or one that is there."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedError
+
+from corpusmill.errors import ExecutorError
+from corpusmill.runner.ray_pool import RayPool, start_actors
+from corpusmill.runner.unit import Died, Failed, Outcome, Unit
+from corpusmill.runner.worker import run_unit
+
+
+class RayExecutor:
+    """Runs units as Ray tasks. Ray carries references, never documents, between driver and workers.
+
+    Ray's own retries are off: a poison document would kill each of them, so attempts are counted above, by the
+    policy. Workers are reused, so imports and compiled kernels stay warm.
+    """
+
+    name = "ray"
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        workers: int | None = None,
+        address: str | None = None,
+        in_flight: int | None = None,
+    ):
+        self._settings = settings
+        self._own = _connect(address, workers)
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.in_flight = in_flight or 2 * self.workers
+        self.gpus = float(ray.cluster_resources().get("GPU", 0))
+        self._task = ray.remote(max_retries=0, retry_exceptions=False)(run_unit)
+        self._running: dict[Any, Unit] = {}
+
+    def submit(self, unit: Unit) -> None:
+        """Start a task for a unit with its resources."""
+        options: dict[str, Any] = {"num_cpus": unit.resources.get("cpus", 1)}
+        if unit.resources.get("gpus"):
+            options["num_gpus"] = unit.resources["gpus"]
+        if unit.resources.get("memory"):
+            options["memory"] = unit.resources["memory"]
+        reference = self._task.options(**options, name=unit.kind).remote(
+            unit.kind, unit.key, unit.payload, self._settings, unit.handles
+        )
+        self._running[reference] = unit
+
+    def next(self, timeout: float) -> tuple[Unit, Outcome] | None:
+        """Wait for one task."""
+        if not self._running:
+            return None
+        ready, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout)
+        if not ready:
+            return None
+        unit = self._running.pop(ready[0])
+        return unit, _outcome(ready[0])
+
+    def pools(self, recipes: Mapping[int, Any], resources: Mapping[int, Any]) -> dict[int, RayPool] | None:
+        """Start the actors of model-based steps; None when there are none."""
+        if not recipes:
+            return None
+        return {
+            step: RayPool(start_actors(self._settings, recipe, resources[step], self.workers))
+            for step, recipe in recipes.items()
+        }
+
+    def release(self, pools: Mapping[int, Any] | None) -> None:
+        """Kill the actors of pools."""
+        for actor in itertools.chain.from_iterable(pool.actors for pool in (pools or {}).values()):
+            ray.kill(actor)
+
+    def cancel(self) -> None:
+        """End all tasks in flight by force."""
+        for reference in self._running:
+            with contextlib.suppress(RayError):
+                ray.cancel(reference, force=True)
+        self._running.clear()
+
+    def close(self) -> None:
+        """Leave the cluster; stop it if this run started it."""
+        if ray.is_initialized() and self._own:
+            ray.shutdown()
+
+
+def _outcome(reference: Any) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(reference)
+        return outcome
+    except (WorkerCrashedError, RayActorError) as error:
+        return Died(f"died ({type(error).__name__})")
+    except RayTaskError as error:
+        return Failed(error.cause if isinstance(error.cause, Exception) else error)
+    except RayError as error:
+        return Died(f"lost ({type(error).__name__})")
+
+
+def _connect(address: str | None, workers: int | None) -> bool:
+    """Connect to `address`, or start a local cluster bound to loopback; return whether this process owns it."""
+    if ray.is_initialized():
+        return False
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    if address:
+        _expect_reachable(address)
+        try:
+            with _quiet_stdout():
+                ray.init(address=address, **quiet)
+        except Exception as error:
+            ray.shutdown()
+            raise ExecutorError(
+                f"cannot join the Ray cluster at {address!r}: {type(error).__name__}: {error}",
+                expected="a cluster that is up, with the same versions of Ray and Python and the same RAY_AUTH_MODE",
+                hint="ray status; or leave --address out to start a local cluster",
+            ) from error
+        return True
+    cpus = workers or os.cpu_count() or 1
+    for attempt in range(2):
+        try:
+            with _quiet_stdout(), _no_api_server():
+                ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        except Exception as error:
+            ray.shutdown()
+            if attempt:
+                raise ExecutorError(
+                    f"Ray did not start: {type(error).__name__}: {error}",
+                    expected="a local Ray cluster within two minutes",
+                    hint="run with --executor inline, or set RAY_raylet_start_wait_time_s to more seconds",
+                ) from error
+        else:
+            return True
+    return True
+
+
+def _expect_reachable(address: str) -> None:
+    """Fail at once for a dead address; Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise ExecutorError(
+            f"no Ray cluster answers at {address!r}: {error.strerror or error}",
+            expected="HOST:PORT of a running head node, or `auto`",
+            hint="ray status; or leave --address out to start a local cluster",
+        ) from error
+
+
+@contextlib.contextmanager
+def _no_api_server() -> Iterator[None]:
+    """Keep Ray from starting its dashboard process.
+
+    Ray 2.60 starts it even with `include_dashboard=False`, and it asks the metadata addresses of cloud providers
+    where it runs: a local run contacts nothing but loopback. There is no public switch; a Ray without this method
+    is left as it is.
+    """
+    node: Any = getattr(getattr(ray._private, "node", None), "Node", None)
+    start = getattr(node, "start_api_server", None)
+    if start is None:
+        yield
+        return
+    node.start_api_server = lambda self, **_: setattr(self, "_webui_url", None)
+    try:
+        yield
+    finally:
+        node.start_api_server = start
+
+
+@contextlib.contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Ray prints its greeting on stdout, which belongs to the command."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield

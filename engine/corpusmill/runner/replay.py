@@ -1,0 +1,163 @@
+"""A replay: the steps of a finished run, run again on one document, with every measured value and threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.schema import conform, union_schema
+from corpusmill.errors import CorpusmillError, InputError
+from corpusmill.plugin.identity import code_identity
+from corpusmill.runner.decision import StepDecision
+from corpusmill.runner.records import RunRecord
+from corpusmill.runner.replay_route import Leg, Route
+from corpusmill.runner.replay_sources import differing_columns, file_row
+from corpusmill.runner.replay_steps import replay_step
+from corpusmill.runner.search import count_duplicates
+from corpusmill.runner.trace import Located, locate
+from corpusmill.runner.workspace import Workspace
+
+_CHANGED = "input, plugins or models changed since"
+
+
+def replay(record: RunRecord, document_id: str) -> list[StepDecision]:
+    """Return each step's decision on a document, measured again on a batch of that one row.
+
+    The pass is rebuilt from the run's own plan (operators, options, seed, plugin files). What cannot be measured
+    again (input gone or changed, an operator that raises) is `unknown` with a note; a result that differs from what
+    the run recorded says so. Raises UsageError when the run knows no such document.
+    """
+    return _Replay(record, locate(record, document_id)).decisions()
+
+
+class _Replay:
+    def __init__(self, record: RunRecord, located: Located):
+        self._record, self._located = record, located
+        self._route = Route(record, located)
+
+    def decisions(self) -> list[StepDecision]:
+        """Return the decisions of all legs in order."""
+        return [decision for leg in self._route.legs() for decision in self._leg(leg)]
+
+    @cached_property
+    def _workspace(self) -> Workspace:
+        store = self._route.store
+        plugins = self._record.plan.get("plugins") or []
+        return Workspace({"store": store.uri, "scratch": str(store.storage.scratch()), "plugins": plugins})
+
+    def _leg(self, leg: Leg) -> list[StepDecision]:
+        if leg.kind == "dedup":
+            return [self._dedup(leg)]
+        if leg.kind != "pass":
+            return _unknown(leg, 0, None)
+        if leg.row is None and not leg.reads_files:
+            return _unknown(leg, 0, "its row before this step was not found")
+        decisions: list[StepDecision] = []
+        try:
+            row = self._pass(leg, decisions)
+        except CorpusmillError as error:
+            return [*decisions, *_unknown(leg, len(decisions), f"not measured again: {error.what}")]
+        except Exception as error:
+            if leg.verdict == "quarantined":
+                return [*decisions, _at(leg, len(decisions), "quarantined")]
+            note = f"not measured again: it raised {type(error).__name__}: {error}"
+            return [*decisions, *_unknown(leg, len(decisions), note)]
+        return self._compared(leg, decisions, row)
+
+    def _pass(self, leg: Leg, decisions: list[StepDecision]) -> Any:
+        """Append the decision of every step; return the row that is left, or None."""
+        if leg.reads_files and leg.verdict == "quarantined" and len(leg.steps) == 1:
+            decisions.append(_at(leg, 0, "quarantined"))
+            return None
+        row = self._read(leg) if leg.reads_files else self._with_union_columns(leg)
+        if leg.reads_files:
+            decisions.append(_at(leg, 0, "kept"))
+        for step in leg.steps[len(decisions) :]:
+            operator = self._workspace.operator(self._recipe(step))
+            done = replay_step(operator, str(step["id"]), str(step["uses"]), row, leg.document)
+            decisions.append(replace(done.decision, note=self._other_code(step, operator)))
+            row = done.row
+            if row is None:
+                return None
+        return row
+
+    def _read(self, leg: Leg) -> Any:
+        recipe = self._recipe(leg.steps[0])
+        reader = self._workspace.operator(recipe)
+        file, offset = self._located.file, self._located.offset
+        if file is None or offset is None:
+            raise InputError("the run recorded no place of this document")
+        return file_row(reader, recipe, self._workspace.store, file, offset)
+
+    def _with_union_columns(self, leg: Leg) -> Any:
+        """Give the row the columns of the union it came in with."""
+        references = (leg.steps[0].get("needs") or {}).get("documents", [])
+        bounds = [bound for reference in references if (bound := self._route.bound(str(reference))) is not None]
+        schemas = [Dataset.open(self._route.store, bound.digest).schema for bound in bounds]
+        return conform(leg.row, union_schema(schemas))
+
+    def _recipe(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        plan = self._record.plan
+        recipe: dict[str, Any] = {
+            "uses": step["uses"],
+            "options": step["options"],
+            "column": step["column"],
+            "step": step["id"],
+            "seed": plan["seed"],
+            "base": plan["base"],
+            "device": "cpu",
+        }
+        if state := self._ingredients(step).get("state"):
+            recipe["state"] = state
+        needs = step.get("needs") or {}
+        bound = {port: self._route.bound(str(refs[0])) for port, refs in needs.items() if port != "documents" and refs}
+        if artifacts := {port: one.digest for port, one in bound.items() if one is not None}:
+            recipe["artifacts"] = artifacts
+        return recipe
+
+    def _ingredients(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
+        known = self._record.outputs.get("ingredients") or {}
+        return dict(known.get(step["id"]) or {})
+
+    def _other_code(self, step: Mapping[str, Any], operator: Any) -> str | None:
+        """Say when the operator is not the one that the run used."""
+        then = self._ingredients(step).get("code")
+        now = code_identity(self._workspace.registry.lookup(str(step["uses"])), type(operator))
+        return None if then is None or then == now else f"measured by {now}; the run used {then}"
+
+    def _dedup(self, leg: Leg) -> StepDecision:
+        step = leg.steps[0]
+        if leg.verdict != "kept":
+            return _at(leg, 0, leg.verdict)
+        number = count_duplicates(self._record, str(step["id"]), leg.document)
+        told = f"{number} duplicate{'s' if number > 1 else ''} of it removed" if number else None
+        return replace(_at(leg, 0, "kept"), detail=told)
+
+    def _compared(self, leg: Leg, decisions: list[StepDecision], row: Any) -> list[StepDecision]:
+        """Hold the replay against what the run recorded; where they differ, say so instead of guessing."""
+        last, whole = decisions[-1], len(decisions) == len(leg.steps)
+        if leg.verdict == "kept" and row is None:
+            note = f"the run kept it here: {_CHANGED}"
+        elif leg.verdict != "kept" and (not whole or last.verdict != leg.verdict):
+            note = f"the run says {leg.verdict} at {leg.steps[-1]['id']}: {_CHANGED}"
+        elif leg.verdict != "kept" or leg.after is None:
+            return decisions
+        else:
+            differing = differing_columns(row, leg.after, leg.after.schema.names)
+            if not differing:
+                return decisions
+            note = f"the run published another {', '.join(differing)}: {_CHANGED}"
+        return [*decisions[:-1], replace(last, note=note), *_unknown(leg, len(decisions), None)]
+
+
+def _at(leg: Leg, place: int, verdict: str) -> StepDecision:
+    return StepDecision(str(leg.steps[place]["id"]), str(leg.steps[place]["uses"]), verdict)
+
+
+def _unknown(leg: Leg, start: int, note: str | None) -> list[StepDecision]:
+    """Return the steps from `start` on as not measured, the note at the first of them."""
+    rest = [_at(leg, place, "unknown") for place in range(start, len(leg.steps))]
+    return [replace(rest[0], note=note), *rest[1:]] if rest else []

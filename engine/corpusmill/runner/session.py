@@ -1,0 +1,183 @@
+"""One run in progress: what all stage runners share, and how they reach store, executor and observers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpusmill.dataset.artifact import Artifact
+from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.store import Store
+from corpusmill.ledger.counts import StepCounts
+from corpusmill.plan.checked import CheckedSpec, CheckedStep
+from corpusmill.plan.fingerprint import fingerprint, ingredients
+from corpusmill.plan.stages import Stage
+from corpusmill.runner.executor import Executor
+from corpusmill.runner.observers import Observers
+from corpusmill.runner.policy import Control, run_units
+from corpusmill.runner.tokens import TokenSet
+from corpusmill.runner.unit import Done, Unit
+
+Output = Dataset | Artifact | TokenSet
+
+_REPORT_EVERY = 0.2
+_HEARTBEAT = 10.0
+"""Seconds: observers hear at most every 0.2 s of what moves, every 10 s of what stands still."""
+
+
+@dataclass
+class StageProgress:
+    """How far a stage is; observers get it batched."""
+
+    id: str
+    steps: list[str]
+    kind: str
+    total: int
+    done: int = 0
+    rows: int = 0
+    bytes: int = 0
+    started: float = field(default_factory=time.monotonic)
+    reported: float = 0.0
+    told: tuple[int, int, int] = (0, 0, 0)
+    silent: bool = False
+
+
+@dataclass
+class Session:
+    """A run: `results` maps (step, output name or None) to what is published."""
+
+    checked: CheckedSpec
+    store: Store
+    executor: Executor
+    settings: Mapping[str, Any]
+    observers: Observers
+    control: Control
+    folder: Path
+    limit: int | None = None
+    results: dict[tuple[str, str | None], Output] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damaged: list[dict[str, Any]] = field(default_factory=list)
+    ledgers: list[dict[str, Any]] = field(default_factory=list)
+    quarantines: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: int = 0
+    notices: list[str] = field(default_factory=list)
+    ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Step -> what decided its result, so that the next `plan` can say what changed."""
+
+    @property
+    def seed(self) -> int:
+        """The spec's seed."""
+        return self.checked.spec.seed
+
+    @property
+    def base(self) -> Path:
+        """The folder that paths in options start from."""
+        return self.checked.spec.base
+
+    @property
+    def scratch(self) -> Path:
+        """Local scratch of this store."""
+        return Path(self.settings["scratch"])
+
+    def fingerprint(self, step: CheckedStep, operator: Any) -> str:
+        """Return the fingerprint of a step and remember its ingredients."""
+        self.ingredients[step.id] = ingredients(step, operator, self.seed)
+        return fingerprint(self.ingredients[step.id])
+
+    def crumb(self, key: str) -> Path:
+        """Where a unit's worker leaves its breadcrumb."""
+        return self.scratch / "crumbs" / key
+
+    def run(
+        self,
+        stage: Stage,
+        progress: StageProgress,
+        units: Iterable[Unit],
+        on_done: Callable[[Unit, Done], None],
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run units of a stage, counting progress."""
+
+        def done(unit: Unit, result: Done) -> None:
+            on_done(unit, result)
+            progress.done += 1
+            progress.bytes += unit.weight
+            self.report(progress)
+
+        def each_tick() -> None:
+            tick()
+            self.report(progress)
+
+        run_units(
+            self.executor,
+            units,
+            done,
+            control=self.control,
+            crumbs=self.crumb,
+            names=lambda unit, step: stage.steps[step].id if 0 <= step < len(stage.steps) else stage.id,
+            tick=each_tick,
+        )
+
+    def report(self, progress: StageProgress, *, now: bool = False) -> None:
+        """Tell observers how far a stage is, at most a few times a second."""
+        moment, state = time.monotonic(), (progress.done, progress.total, progress.rows)
+        unchanged = state == progress.told and moment - progress.reported < _HEARTBEAT
+        if progress.silent or (not now and (unchanged or moment - progress.reported < _REPORT_EVERY)):
+            return
+        progress.reported, progress.told = moment, state
+        self.observers.shards_committed(
+            {
+                "id": progress.id,
+                "done": progress.done,
+                "total": progress.total,
+                "rows": progress.rows,
+                "bytes": progress.bytes,
+                "seconds": moment - progress.started,
+                "running": min(self.executor.workers, max(0, progress.total - progress.done)),
+            }
+        )
+
+    def start_stage(self, stage: Stage, total: int, cached: int) -> StageProgress:
+        """Tell observers that a stage starts and return its progress."""
+        steps = [step.id for step in stage.steps]
+        kind = "pass" if stage.kind == "pass" else stage.steps[-1].kind
+        self.observers.stage_started({"id": stage.id, "steps": steps, "kind": kind, "total": total, "cached": cached})
+        return StageProgress(stage.id, steps, kind, total, done=cached)
+
+    def finish_stage(
+        self, progress: StageProgress, output: Output | None, rows: int | None, counts: Mapping[str, Any]
+    ) -> None:
+        """Record a stage's counts and tell observers that it is published."""
+        self.counts.update(counts)
+        self.report(progress, now=True)
+        self.observers.stage_finished(
+            {
+                "id": progress.id,
+                "steps": progress.steps,
+                "kind": progress.kind,
+                "digest": output.digest if output is not None else None,
+                "rows": rows,
+                "seconds": round(time.monotonic() - progress.started, 3),
+                "counts": dict(counts),
+            }
+        )
+
+    def device(self, step: CheckedStep) -> tuple[str, dict[str, Any]]:
+        """Return the device a step's model runs on and its resources; a GPU asked for but absent is said aloud."""
+        resources = dict(step.resources)
+        if not resources.get("gpus"):
+            return "cpu", resources
+        if self.executor.gpus >= resources["gpus"]:
+            return "cuda", resources
+        resources["gpus"] = 0
+        self.notices.append(f"{step.id}: {step.resources['gpus']:g} GPU asked, none there; running on CPU")
+        return "cpu", resources
+
+
+def count_row(step: CheckedStep, counts: StepCounts, seconds: float) -> dict[str, Any]:
+    """Return a step's counts as outputs and observers show them."""
+    return {"uses": step.uses, **counts.to_json(), "seconds": round(seconds, 3)}

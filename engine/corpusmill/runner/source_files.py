@@ -1,0 +1,147 @@
+"""Input files of a reader: found, prepared, cut and hashed, with an index that saves hashing them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from corpusmill.dataset.hashing import canonical_json, hash_json
+from corpusmill.dataset.store import Store, make_key
+from corpusmill.errors import CorruptFile, InputError
+from corpusmill.plan.stages import Stage
+from corpusmill.runner.files import LocalFile, find_files
+from corpusmill.runner.session import Session, StageProgress
+from corpusmill.runner.shards import Range, group_ranges
+from corpusmill.runner.unit import Done, Unit
+
+_BATCH_BYTES = 256 << 20
+_BATCH_FILES = 500
+
+
+def find_shards(
+    session: Session, stage: Stage, reader: Any, recipe: dict[str, Any]
+) -> tuple[list[list[Range]], list[dict[str, Any]]]:
+    """Return the shards of a reader's input in order, and the files left out because they cannot even be cut.
+
+    Damage is told at the end of the stage, when reading has found all of it: people mend files once.
+    """
+    files = find_files(reader.options.paths, session.base)
+    index = FileIndex(session.store, recipe, reader)
+    known = {file.name: ranges for file in files if (ranges := index.get(file)) is not None}
+    damaged: list[dict[str, Any]] = []
+    units = list(_units([file for file in files if file.name not in known], recipe, reader))
+    if units:
+        # Observers hear of the stage when its shards are known; looking at files is not one of its shards.
+        progress = StageProgress(stage.id, [], "identify", len(units), silent=True)
+
+        def done(unit: Unit, result: Done) -> None:
+            for name, reason, offset in result.record["damaged"]:
+                damaged.append({"file": name, "reason": reason, "offset": offset})
+            for ranges in result.record["files"]:
+                known[ranges[0][0]] = [Range(*one) for one in ranges]
+
+        session.run(stage, progress, units, done)
+        index.put(files, known)
+    shards = group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard)
+    return list(shards), damaged
+
+
+def forget_files(session: Session, reader: Any, recipe: dict[str, Any]) -> None:
+    """Forget what is known of a reader's files, so that the next run looks at all of them again."""
+    FileIndex(session.store, recipe, reader).forget()
+
+
+def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
+    """Let the reader look at its files once (to infer a schema)."""
+    files = find_files(reader.options.paths, session.base)
+    while True:
+        try:
+            reader.prepare(files)
+            return
+        except CorruptFile as error:
+            report_damaged(
+                session, stage, [{"file": error.name, "reason": error.reason, "offset": error.offset}], final=False
+            )
+            files = [file for file in files if file.name != error.name]
+
+
+def report_damaged(session: Session, stage: Stage, damaged: list[dict[str, Any]], *, final: bool = True) -> None:
+    """List damaged files apart; raise InputError with all of them where the spec wants damage to fail the run."""
+    if not damaged:
+        return
+    if stage.steps[0].limits.on_corrupt_file == "fail":
+        if not final:
+            return
+        damaged = sorted(damaged, key=lambda one: str(one["file"]))
+        session.damaged.extend(damaged)
+        lines = [f"    {one['file']}: {one['reason']}" + _at(one["offset"]) for one in damaged]
+        raise InputError(
+            f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines),
+            where=f"step {stage.steps[0].id}",
+            expected="whole files; nothing was published",
+            hint="replace the files, or set `limits: {on_corrupt_file: quarantine}` to go on without them",
+        )
+    names = {one["file"] for one in session.damaged}
+    session.damaged.extend(one for one in damaged if one["file"] not in names)
+
+
+def _at(offset: int | None) -> str:
+    return "" if offset is None else f" (byte {offset})"
+
+
+def _units(files: list[LocalFile], recipe: dict[str, Any], reader: Any) -> Iterator[Unit]:
+    batch: list[LocalFile] = []
+    held = 0
+    for file in files:
+        batch.append(file)
+        held += file.size
+        if held >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield _unit(batch, recipe)
+            batch, held = [], 0
+    if batch:
+        yield _unit(batch, recipe)
+
+
+def _unit(files: list[LocalFile], recipe: dict[str, Any]) -> Unit:
+    payload = {"reader": recipe, "files": [file.to_json() for file in files]}
+    return Unit(make_key("identify", payload["files"]), "identify", payload)
+
+
+class FileIndex:
+    """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again."""
+
+    def __init__(self, store: Store, recipe: dict[str, Any], reader: Any):
+        self._store = store
+        cut = [recipe["uses"], reader.version, reader.counts, recipe["options"], recipe["base"], reader.options.shard]
+        self._name = f"inputs/{hash_json(cut)}.json"
+        try:
+            self._entries: dict[str, Any] = orjson.loads(store.storage.read(self._name))
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            self._entries = {}
+
+    def get(self, file: LocalFile) -> list[Range] | None:
+        """Return a file's ranges if it looks as it did."""
+        entry = self._entries.get(file.path)
+        if entry is None or entry[:2] != [file.size, file.modified]:
+            return None
+        return [Range(*one) for one in entry[2]]
+
+    def recorded(self, path: str) -> list[Range] | None:
+        """Return a file's ranges as they were last seen, whatever it looks like now."""
+        entry = self._entries.get(path)
+        return None if entry is None else [Range(*one) for one in entry[2]]
+
+    def put(self, files: list[LocalFile], known: dict[str, list[Range]]) -> None:
+        """Remember what was found."""
+        entries = {
+            file.path: [file.size, file.modified, [one.to_json() for one in known[file.name]]]
+            for file in files
+            if file.name in known
+        }
+        self._store.note(self._name, canonical_json(entries))
+
+    def forget(self) -> None:
+        """Remove the index."""
+        self._store.storage.delete(self._name)

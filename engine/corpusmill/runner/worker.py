@@ -1,0 +1,72 @@
+"""What a worker does with a unit, whatever executor brought it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from corpusmill.dataset.hashing import hash_json
+from corpusmill.errors import StoreError
+from corpusmill.runner.guard import DISK_FULL, PoolLost
+from corpusmill.runner.unit import Died, Done, Failed, Outcome
+from corpusmill.runner.workspace import Workspace
+
+# Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
+# second under load. The OpenMP runtime reads this when it is loaded, which no operator has done yet.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_UNITS = {
+    "pass": "pass_unit:run_pass",
+    "identify": "identify_unit:run_identify",
+    "sketch": "dedup_units:run_sketch",
+    "join": "dedup_units:run_join",
+    "components": "dedup_units:run_components",
+    "select": "dedup_units:run_select",
+    "repeats": "unique_ids:run_repeats",
+    "encode": "token_units:run_encode",
+    "windows": "token_units:run_windows",
+    "global": "global_unit:run_global",
+    "write": "write_unit:run_write",
+}
+"""Kind of unit -> the function that does it, in this room; imported when the first one comes."""
+
+_workspaces: dict[str, Workspace] = {}
+
+
+def workspace_for(settings: Mapping[str, Any]) -> Workspace:
+    """Return this process's workspace for a run's settings, built once."""
+    key = hash_json(settings)
+    if key not in _workspaces:
+        _workspaces.clear()
+        _workspaces[key] = Workspace(settings)
+    return _workspaces[key]
+
+
+def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any) -> Outcome:
+    """Run one unit and return its outcome; exceptions become `Failed`."""
+    try:
+        module, _, name = _UNITS[kind].partition(":")
+        workspace = workspace_for(settings)
+        workspace.pools = handles
+        result = getattr(import_module(f"corpusmill.runner.{module}"), name)(payload, workspace, key)
+        return result if isinstance(result, Done) else Done(result)
+    except PoolLost as error:
+        return Died(error.what)
+    except OSError as error:
+        return Failed(_full(error, settings) if error.errno in DISK_FULL else error)
+    except Exception as error:
+        return Failed(error)
+
+
+def _full(error: OSError, settings: Mapping[str, Any]) -> StoreError:
+    """Return what a full disk under the files being built means: Arrow raises it without a word on the place."""
+    free = shutil.disk_usage(settings["scratch"]).free
+    return StoreError(
+        f"no space left for files being built: {free} bytes free",
+        where=settings["scratch"],
+        expected="room for what a worker builds before it is published (a part is about as large as its input)",
+        hint="free some space or set `run: {scratch: PATH}`, then run the same command: finished work is kept",
+    )

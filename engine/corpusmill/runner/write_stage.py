@@ -1,0 +1,201 @@
+"""The driver's side of an export: files sized and named, encoded as units, the folder published at once, last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from corpusmill.dataset.hashing import canonical_json, hash_json
+from corpusmill.dataset.local_storage import sync_folder
+from corpusmill.dataset.manifest import Entry, dataset_digest
+from corpusmill.dataset.schema import describe_schema, union_schema
+from corpusmill.dataset.store import make_key
+from corpusmill.errors import StoreError
+from corpusmill.plan.fingerprint import build_operator, fingerprint, recipe
+from corpusmill.plan.stages import Stage
+from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.session import Session
+from corpusmill.runner.unit import Unit
+from corpusmill.runner.write_unit import RECORDS
+
+MANIFEST = "corpusmill.json"
+"""The export's own manifest: which dataset and recipe made it, and the checksum of each file."""
+
+
+def run_write_stage(session: Session, stage: Stage) -> None:
+    """Write the whole input into a folder that appears at once, or find that it is there already."""
+    step = stage.steps[0]
+    operator = build_operator(step, session.seed, session.base)
+    datasets, entries = bound_entries(session, step, "documents")
+    schema = union_schema([dataset.schema for dataset in datasets])
+    digest = dataset_digest(schema, entries)
+    target = Path(operator.path()).absolute()
+    made = make_key("write", _fingerprint(session, step, operator), digest)
+    published = _published(target, made)
+    files = [] if published else list(_files(operator, entries))
+    progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
+    if published is None:
+        _refuse_foreign(target, step.id, bool(getattr(step.options, "replace", False)))
+        staging = target.with_name(f".{target.name}.{made[:12]}")
+        records = _write(session, stage, progress, staging, files, schema, made)
+        published = _facts(session, records, schema, digest, made)
+        _publish(staging, target, operator, published)
+    rows = sum(one["rows"] for one in published["files"])
+    session.outputs[step.id] = {
+        "kind": "files",
+        "digest": digest,
+        "path": str(target),
+        "rows": rows,
+        "splits": {name: split["rows"] for name, split in published["splits"].items()},
+    }
+    session.finish_stage(progress, None, rows, {})
+
+
+def _fingerprint(session: Session, step: Any, operator: Any) -> str:
+    """Return what decides the files' bytes; where they go and what they replace does not."""
+    session.fingerprint(step, operator)
+    parts = session.ingredients[step.id]
+    parts["options"] = {name: value for name, value in parts["options"].items() if name not in ("path", "replace")}
+    return fingerprint(parts)
+
+
+def _published(target: Path, made: str) -> dict[str, Any] | None:
+    """Return the manifest of the folder if this very recipe made it from this very dataset and its files are whole."""
+    try:
+        manifest: dict[str, Any] = orjson.loads((target / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
+        return None
+    if manifest.get("key") != made:
+        return None
+    for one in manifest["files"]:
+        path = target / one["name"]
+        if not path.is_file() or path.stat().st_size != one["bytes"]:
+            return None
+    return manifest
+
+
+def _refuse_foreign(target: Path, step: str, replace: bool) -> None:
+    if replace or not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    whose = "made by another plan" if (target / MANIFEST).is_file() else "not made by corpusmill"
+    raise StoreError(
+        f"the folder {str(target)!r} is there already, {whose}",
+        where=f"step {step}",
+        expected="a folder that does not exist, is empty, or was made by this very plan",
+        hint=f"--set {step}.replace=true replaces it; or choose another `path`",
+    )
+
+
+def _files(operator: Any, entries: list[Entry]) -> Iterator[tuple[str, str | None, list[Entry]]]:
+    """Yield (label, split to select, entries) of each file: whole parts in order, up to the writer's size."""
+    labels = sorted({label for entry in entries for label in entry.splits}, key=_split_order)
+    every: list[str | None] = [*labels] or [None]
+    for label in every:
+        held: list[Entry] = []
+        size = 0
+        any_yet = False
+        for entry in entries:
+            if label is not None and not entry.splits.get(label):
+                continue
+            held.append(entry)
+            share = 1.0 if label is None else entry.splits[label] / max(1, entry.part.rows)
+            size += int(entry.part.file.bytes * share)
+            if size >= operator.file_bytes():
+                yield label or "train", label, held
+                held, size, any_yet = [], 0, True
+        if held or not any_yet:
+            yield label or "train", label, held
+
+
+def _split_order(label: str) -> tuple[int, str]:
+    known = ("train", "validation", "test")
+    return (known.index(label) if label in known else len(known), label)
+
+
+def _write(
+    session: Session,
+    stage: Stage,
+    progress: Any,
+    staging: Path,
+    files: list[tuple[str, str | None, list[Entry]]],
+    schema: pa.Schema,
+    made: str,
+) -> list[dict[str, Any]]:
+    operator = recipe(stage.steps[0], session.seed, session.base)
+    suffix = build_operator(stage.steps[0], session.seed, session.base).suffix
+    totals = {label: sum(1 for other, _, _ in files if other == label) for label, _, _ in files}
+    numbers: dict[str, int] = {}
+    units = []
+    for label, split, entries in files:
+        number = numbers.get(label, 0)
+        numbers[label] = number + 1
+        # A label may come from data; it never gets to say where a file goes.
+        name = f"data/{re.sub(r'[^A-Za-z0-9_]+', '_', label)}-{number:05d}-of-{totals[label]:05d}{suffix}"
+        payload = {
+            "operator": operator,
+            "staging": str(staging),
+            "name": name,
+            "label": label,
+            "split": split,
+            "schema": schema.serialize().to_pybytes().hex(),
+            "entries": [
+                [entry.part.to_json(), entry.selection.to_json() if entry.selection else None] for entry in entries
+            ],
+        }
+        units.append(Unit(make_key("file", made, name), "write", payload))
+    records: list[dict[str, Any]] = []
+    session.run(stage, progress, units, lambda _, done: records.append(done.record))
+    return sorted(records, key=lambda record: (_split_order(record["split"]), record["name"]))
+
+
+def _facts(
+    session: Session, records: list[dict[str, Any]], schema: pa.Schema, digest: str, made: str
+) -> dict[str, Any]:
+    splits: dict[str, dict[str, Any]] = {}
+    for record in records:
+        split = splits.setdefault(record["split"], {"rows": 0, "files": 0, "bytes": 0})
+        split["rows"] += record["rows"]
+        split["bytes"] += record["bytes"]
+        split["files"] += 1
+    return {
+        "format": 1,
+        "name": session.checked.spec.name,
+        "key": made,
+        "digest": digest,
+        "columns": dict(describe_schema(schema)),
+        "splits": splits,
+        "files": records,
+        "sources": _sources(session),
+    }
+
+
+def _sources(session: Session) -> list[str]:
+    """Return the paths that the spec's readers read, as they stand in it."""
+    named: list[str] = []
+    for step in session.checked.steps:
+        if step.kind == "read":
+            paths = step.options.model_dump()["paths"]
+            named += [paths] if isinstance(paths, str) else paths
+    return named
+
+
+def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:
+    """Complete the staging folder and rename it into place; a folder it replaces goes afterwards."""
+    for name, data in operator.card(facts).items():
+        (staging / name).write_bytes(data)
+    (staging / MANIFEST).write_bytes(canonical_json(facts))
+    shutil.rmtree(staging / RECORDS, ignore_errors=True)
+    sync_folder(staging)
+    old = target.with_name(f".{target.name}.old-{hash_json(os.getpid())[:8]}")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(staging, target)
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,72 @@
+"""The unit of an export: one file, encoded into the staging folder and renamed when it is whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from corpusmill.dataset.hashing import canonical_json, hash_file
+from corpusmill.dataset.local_storage import sync_file, sync_folder
+from corpusmill.dataset.manifest import Entry, entry_batches
+from corpusmill.dataset.part import Part
+from corpusmill.dataset.schema import conform
+from corpusmill.dataset.selection import Selection
+from corpusmill.errors import StoreError
+from corpusmill.runner.workspace import Workspace
+
+RECORDS = ".records"
+"""Where staging keeps what is known of finished files, so that a killed export does not start over."""
+
+
+def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Encode one file; a file that was finished before a kill is taken as it is."""
+    staging, name = Path(payload["staging"]), payload["name"]
+    noted = staging / RECORDS / f"{key}.json"
+    if noted.is_file():
+        record: dict[str, Any] = orjson.loads(noted.read_bytes())
+        return record
+    operator = workspace.operator(payload["operator"])
+    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
+    target = staging / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    noted.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    rows = _Counted(_batches(payload, workspace, schema))
+    try:
+        with beside.open("wb") as sink:
+            operator.encode(schema, rows, sink)
+        sync_file(beside)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {name!r}: {error.strerror or error}", where=str(staging)) from error
+    checksum, size = hash_file(beside)
+    os.replace(beside, target)
+    sync_folder(target.parent)
+    record = {"name": name, "split": payload["label"], "rows": rows.rows, "bytes": size, "xxh3_128": checksum}
+    noted.write_bytes(canonical_json(record))
+    return record
+
+
+class _Counted:
+    """Counts rows on their way to the encoder."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]):
+        self._batches = batches
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _batches(payload: Mapping[str, Any], workspace: Workspace, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for part, selection in payload["entries"]:
+        entry = Entry(Part.from_json(part), Selection.from_json(selection))
+        for batch in entry_batches(workspace.store, entry, split=payload["split"]):
+            yield conform(batch, schema)
