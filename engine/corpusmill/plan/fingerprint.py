@@ -34,8 +34,8 @@ def recipe(step: CheckedStep, seed: int, base: Path, *, device: str = "cpu") -> 
 def ingredients(step: CheckedStep, operator: Operator, seed: int) -> dict[str, Any]:
     """Return what decides the step's result beside its inputs, by name, so that `plan` can say what changed.
 
-    The step's id is in it only as the salt of randomised operators; resources, limits, `keep` and options that
-    cannot change a byte are not.
+    The step's id is in it only as the salt of randomised operators and, as a reader's input, of the ids it makes;
+    resources, limits, `keep` and options that cannot change a byte are not.
     """
     parts: dict[str, Any] = {
         "operator": step.uses,
@@ -45,6 +45,8 @@ def ingredients(step: CheckedStep, operator: Operator, seed: int) -> dict[str, A
     }
     if operator.uses_seed:
         parts["seed"] = [seed, step.id]
+    if source := getattr(operator, "input_name", ""):
+        parts["input"] = source
     if files := _file_hashes(operator):
         parts["files"] = files
     state = getattr(operator, "state", None)

@@ -65,8 +65,8 @@ class Reader(Operator):
 
     `ranges` cuts one file on a constant grid (never by workers or cores), `read` turns one slice into batches with
     the columns of `adds()` plus `offset` (int64): the record's position, unique in its file. The engine makes `id`
-    from file name and offset, and adds `file`. `source` (large_string) may be given by the reader (a page's URL);
-    otherwise it is the file name. A damaged file raises `CorruptFile`, a bad record goes to `reject`.
+    from the step's id, file name and offset, and adds `file`. `source` (large_string) may be given by the reader (a
+    page's URL); otherwise it is the file name. A damaged file raises `CorruptFile`, a bad record goes to `reject`.
     """
 
     kind = "read"
@@ -86,7 +86,18 @@ class Reader(Operator):
         shard: Size = option(
             64 << 20, help="largest slice of a file that is one unit of work", unit="bytes", gt=0, affects_result=False
         )
-        id: str | None = option(None, help="column that holds the documents' ids; default: made from file and place")
+        id: str | None = option(None, help="column that holds the ids; default: made from input, file and place")
+        input: str | None = option(
+            None, help="name of this input in ids made from places; default: the step's id", affects_result=False
+        )
+
+    @property
+    def input_name(self) -> str:
+        """What tells this reader's files from another's of the same relative names: `input`, or the step's id.
+
+        Part of the ids made from places. Empty where ids come from a column: that step may be renamed for nothing.
+        """
+        return "" if self.options.id is not None else str(self.options.input or self.context.step)
 
     def reads(self) -> tuple[str, ...]:
         """Nothing: a reader starts a chain."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import xxhash
@@ -13,25 +15,26 @@ _HEX = np.array([ord(a) | ord(b) << 8 for a in "0123456789abcdef" for b in "0123
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-def place_ids(file: str, offsets: np.ndarray) -> pa.Array:
-    """Return 128-bit ids, 32 hex digits each, from a file name and int64 positions (n,), without a Python loop.
+def place_ids(source: str, file: str, offsets: np.ndarray) -> pa.Array:
+    """Return 128-bit ids, 32 hex digits each, of int64 positions (n,) in a file of an input, without a Python loop.
 
-    Both halves are a splitmix64 finaliser over the position, salted by the halves of the name's xxh3-128: for one
+    Both halves are a splitmix64 finaliser over the position, salted by the halves of the names' xxh3-128: for one
     file each half is a bijection of the position, so two records of a file never share an id.
     """
-    salt = np.frombuffer(xxhash.xxh3_128_digest(file.encode()), np.uint64)
+    # No name holds a NUL, so no two pairs of names are hashed as the same bytes.
+    salt = np.frombuffer(xxhash.xxh3_128_digest(f"{source}\0{file}".encode()), np.uint64)
     halves = np.stack([_mixed(offsets.astype(np.uint64), salt[0]), _mixed(offsets.astype(np.uint64), salt[1])], axis=1)
     digits = _HEX[np.ascontiguousarray(halves).view(np.uint8)]
     ends = np.arange(len(offsets) + 1, dtype=np.int32) * 32
     return pa.Array.from_buffers(pa.string(), len(offsets), [None, pa.py_buffer(ends), pa.py_buffer(digits)])
 
 
-def with_places(batch: pa.RecordBatch, file: str, id_column: str | None) -> pa.RecordBatch:
+def with_places(batch: pa.RecordBatch, reader: Any, file: str) -> pa.RecordBatch:
     """Return a reader's batch with `id`, `file` and `source`; ids come from a column when one is named."""
-    if id_column is not None:
-        ids = batch.column(id_column).cast(pa.string())
+    if reader.options.id is not None:
+        ids = batch.column(reader.options.id).cast(pa.string())
     else:
-        ids = place_ids(file, np.asarray(batch.column("offset")))
+        ids = place_ids(reader.input_name, file, np.asarray(batch.column("offset")))
     batch = set_column(batch, "id", ids)
     name = pa.repeat(pa.scalar(file, ENGINE_COLUMNS["file"]), batch.num_rows)
     batch = set_column(batch, "file", name)

@@ -42,12 +42,12 @@ def file_batches(
             continue
         file = LocalFile(name, path, size)
         _expect_unchanged(reader, file, start, stop, expected)
-        reject = _Rejects(name, counts, quarantine)
+        reject = _Rejects(reader.input_name, name, counts, quarantine)
         for batch in _read(reader, Slice(file, start, stop, limits), reject):
             if batch.num_rows:
                 counts.rows_in += batch.num_rows
                 counts.rows_out += batch.num_rows
-                yield conform(with_places(batch, name, reader.options.id), schema)
+                yield conform(with_places(batch, reader, name), schema)
 
 
 def limited(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -74,8 +74,8 @@ def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
 class _Rejects:
     """Counts and quarantines the records that a reader turns away."""
 
-    def __init__(self, file: str, counts: StepCounts, quarantine: Quarantine):
-        self._file, self._counts, self._quarantine = file, counts, quarantine
+    def __init__(self, source: str, file: str, counts: StepCounts, quarantine: Quarantine):
+        self._source, self._file, self._counts, self._quarantine = source, file, counts, quarantine
 
     def __call__(self, raw: bytes, offset: int, reason: str, detail: str = "", length: int | None = None) -> None:
         self._counts.rows_in += 1
@@ -87,7 +87,7 @@ class _Rejects:
             detail=detail,
             raw=raw,
             length=length,
-            id=place_ids(self._file, np.array([offset], np.int64))[0].as_py(),
+            id=place_ids(self._source, self._file, np.array([offset], np.int64))[0].as_py(),
         )
 
 

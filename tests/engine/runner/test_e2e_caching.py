@@ -59,6 +59,7 @@ def base(mill: Any) -> list[dict[str, Any]]:
 
 
 def renamed(steps: list[dict[str, Any]]) -> None:
+    steps[0]["with"]["input"] = steps[0]["id"]  # the one name that is part of the ids made from places
     for step in steps:
         step["id"] = f"new-{step['id']}"
 

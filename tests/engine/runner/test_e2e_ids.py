@@ -1,4 +1,4 @@
-"""Ids from a column: unique over the whole input, the later documents of an id quarantined, whatever the layout."""
+"""Ids: from places they differ between inputs; from a column they are unique, later documents quarantined."""
 
 from __future__ import annotations
 
@@ -105,3 +105,55 @@ def test_documents_without_an_id_are_no_duplicates(mill: Any) -> None:
     outputs = mill.run([read(types={"key": "string"})]).outputs
     assert outputs["outputs"]["read"]["rows"] == 3
     assert outputs["quarantine"] == 0
+
+
+def two_inputs(mill: Any, **options: Any) -> list[dict[str, Any]]:
+    """Two readers whose files have the same names and places under their roots, and the union of both."""
+    for folder in ("left", "right"):
+        mill.jsonl(f"{folder}/a.jsonl", ["one", b"broken", "two"])
+        mill.jsonl(f"{folder}/b.jsonl", ["three"])
+    readers = [{"id": one, "uses": "read.jsonl", "with": {"paths": f"{one}/*", **options}} for one in ("left", "right")]
+    return [*readers, {**mill.mark("all"), "needs": ["left", "right"]}]
+
+
+def test_readers_of_equal_names_make_different_ids(mill: Any) -> None:
+    """The same relative path and offset under two readers are two documents, in datasets and in quarantine."""
+    outputs = mill.run(two_inputs(mill), limits=LIMITS).outputs
+    rows = mill.rows(outputs["outputs"]["all"]["digest"])
+    assert len({(row["file"], row["offset"]) for row in rows}) == 3
+    assert len({row["id"] for row in rows}) == len(rows) == 6
+    assert len({row["id"] for row in mill.quarantine(outputs)}) == 2
+
+
+def test_ids_do_not_depend_on_other_readers(mill: Any) -> None:
+    """A reader makes the ids it makes alone, wherever it stands among others."""
+    left, right, _ = two_inputs(mill)
+    both = mill.run([right, left], limits=LIMITS).outputs["outputs"]
+    alone = mill.run([left], limits=LIMITS, store=str(mill.root / "fresh")).outputs["outputs"]
+    assert both["left"]["digest"] == alone["left"]["digest"]
+
+
+def test_a_renamed_reader_makes_other_ids_unless_its_input_keeps_the_name(mill: Any) -> None:
+    """Another step id is another input, and `plan` says so; `input` with the old name costs no call."""
+    mill.jsonl("data/a.jsonl", ["one", "two"])
+
+    def steps(name: str, **options: Any) -> list[dict[str, Any]]:
+        return [{"id": name, "uses": "read.jsonl", "with": {"paths": "data/*", **options}}, mill.mark("mark")]
+
+    first = mill.run(steps("old")).outputs["outputs"]["mark"]["digest"]
+    mill.calls()
+    assert mill.forecast(steps("new"))["mark"].reasons[-1] == "new is new"
+    assert mill.forecast(steps("old", input="other"))["mark"].reasons[-1] == "old: input 'old' → 'other'"
+    assert mill.run(steps("new", input="old")).outputs["outputs"]["mark"]["digest"] == first
+    assert not mill.calls()
+    assert mill.run(steps("new")).outputs["outputs"]["mark"]["digest"] != first
+
+
+def test_a_reader_with_ids_from_a_column_may_be_renamed(mill: Any) -> None:
+    """Its documents' ids do not come from the step, so nothing is read again."""
+    filled(mill)
+    first = mill.run([read(), mill.mark("one")], limits=LIMITS).outputs["outputs"]["one"]["digest"]
+    mill.calls()
+    again = mill.run([{**read(), "id": "renamed"}, mill.mark("one")], limits=LIMITS).outputs["outputs"]["one"]
+    assert again["digest"] == first
+    assert not mill.calls()

@@ -69,7 +69,7 @@ BOOKS = [("The sea is wide and blue today!", "sea")]
 
 
 REMOVED = """\
-document dcd0a1d5280a88e85107f0dd962ac9e1
+document fd206836d5bf8aae0f21622dd42482bf
   from articles.jsonl @ 60
 
   ✓  articles  read.jsonl     read
@@ -83,7 +83,7 @@ document dcd0a1d5280a88e85107f0dd962ac9e1
 removed at long
 """
 KEPT = """\
-document 9fd2e0403edfbee679b3bad780aeff8c
+document 04c66c778f43f756f690a99125b5d68c
   from articles.jsonl @ 163
 
   ✓  articles  read.jsonl     read
@@ -107,7 +107,7 @@ document 9fd2e0403edfbee679b3bad780aeff8c
 kept: it stands in articles, wanted, exact, split
 """
 DUPLICATE = """\
-document 918803409dae32bde305dd000f01b93b
+document 2bcde122aabce85b301e1bbecad10f97
   from books.jsonl @ 0
 
   ✓  books   read.jsonl     read
@@ -121,7 +121,7 @@ document 918803409dae32bde305dd000f01b93b
        topic = sea
        ✓  topic in [sea, sky]
   ✗  exact   dedup.exact    removed by exact_duplicate: 1 (threshold 1)
-       kept instead: 3fe0200e3c1fed5e6e7ec3a1d7f31452
+       kept instead: 14aef6a327f243c37eaf604637205802
 
 removed at exact
 """
@@ -197,7 +197,7 @@ def test_the_command_replays(project: Project, capsys: pytest.CaptureFixture[str
 def test_the_command_can_run_nothing(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """`--recorded` shows what the ledger knows and runs no step."""
     with pytest.raises(SystemExit):
-        main(["explain", "tiny", "dcd0a1d5280a", "--recorded", "--store", str(project.folder / "store")])
+        main(["explain", "tiny", "fd206836d5bf", "--recorded", "--store", str(project.folder / "store")])
     out = capsys.readouterr().out
     assert "removed by too-few-characters: 4 (threshold 20)" in out
     assert "loud = 0" not in out
