@@ -16,7 +16,7 @@ from typing import Any
 
 from corpusmill.runner.parentage import die_with
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
-from corpusmill.runner.worker import run_unit
+from corpusmill.runner.worker import run_in_worker, run_unit
 
 
 class InlineExecutor:
@@ -192,7 +192,7 @@ def _serve(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any
             kind, key, payload, handles = pipe.recv()
         except EOFError:
             return
-        outcome = run_unit(kind, key, payload, settings, handles)
+        outcome = run_in_worker(kind, key, payload, settings, handles)
         try:
             pipe.send(outcome)
         except Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -114,7 +114,7 @@ class _Attempt:
         for writer in (self._main, *self._writers.values()):
             writer.abandon()
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self) -> Generator[pa.RecordBatch]:
         if self._from_files:
             counts, quarantine = self.chain.counts[0], self.chain.quarantine
             return file_batches(self.operators[0], self._source, self._schemas[0], counts, quarantine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,16 @@ def place_ids(source: str, file: str, offsets: np.ndarray) -> pa.Array:
     Both halves are a splitmix64 finaliser over the position, salted by the halves of the names' xxh3-128: for one
     file each half is a bijection of the position, so two records of a file never share an id.
     """
-    # No name holds a NUL, so no two pairs of names are hashed as the same bytes.
-    salt = np.frombuffer(xxhash.xxh3_128_digest(f"{source}\0{file}".encode()), np.uint64)
-    halves = np.stack([_mixed(offsets.astype(np.uint64), salt[0]), _mixed(offsets.astype(np.uint64), salt[1])], axis=1)
-    digits = _HEX[np.ascontiguousarray(halves).view(np.uint8)]
-    ends = np.arange(len(offsets) + 1, dtype=np.int32) * 32
+    halves = _mixed(offsets.astype(np.uint64)[:, np.newaxis], _salts(source, file))
+    digits = _HEX[halves.view(np.uint8)]
+    ends = np.arange(0, len(offsets) * 32 + 1, 32, dtype=np.int32)
     return pa.Array.from_buffers(pa.string(), len(offsets), [None, pa.py_buffer(ends), pa.py_buffer(digits)])
+
+
+@lru_cache(maxsize=1024)
+def _salts(source: str, file: str) -> np.ndarray:
+    # No name holds a NUL, so no two pairs of names are hashed as the same bytes.
+    return np.frombuffer(xxhash.xxh3_128_digest(f"{source}\0{file}".encode()), np.uint64)
 
 
 def with_places(batch: pa.RecordBatch, reader: Any, file: str) -> pa.RecordBatch:
@@ -41,7 +46,7 @@ def with_places(batch: pa.RecordBatch, reader: Any, file: str) -> pa.RecordBatch
     return batch if batch.schema.get_field_index("source") >= 0 else set_column(batch, "source", name)
 
 
-def _mixed(values: np.ndarray, salt: np.uint64) -> np.ndarray:
+def _mixed(values: np.ndarray, salt: np.ndarray) -> np.ndarray:
     mixed = values ^ salt
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _M1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _M2

@@ -16,7 +16,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedE
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.ray_pool import RayPool, start_actors
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
-from corpusmill.runner.worker import run_unit
+from corpusmill.runner.worker import run_in_worker
 
 
 class RayExecutor:
@@ -37,11 +37,11 @@ class RayExecutor:
         in_flight: int | None = None,
     ):
         self._settings = settings
-        self._own = _connect(address, workers)
+        self._own = connect(address, workers)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self.in_flight = in_flight or 2 * self.workers
         self.gpus = float(ray.cluster_resources().get("GPU", 0))
-        self._task = ray.remote(max_retries=0, retry_exceptions=False)(run_unit)
+        self._task = ray.remote(max_retries=0, retry_exceptions=False)(run_in_worker)
         self._running: dict[Any, Unit] = {}
 
     def submit(self, unit: Unit) -> None:
@@ -105,7 +105,7 @@ def _outcome(reference: Any) -> Outcome:
         return Died(f"lost ({type(error).__name__})")
 
 
-def _connect(address: str | None, workers: int | None) -> bool:
+def connect(address: str | None, workers: int | None) -> bool:
     """Connect to `address`, or start a local cluster bound to loopback; return whether this process owns it."""
     if ray.is_initialized():
         return False

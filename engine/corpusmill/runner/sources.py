@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.runner.files import LocalFile
+from corpusmill.runner.hashed_file import HashedFile
 from corpusmill.runner.places import place_ids, with_places
 
 
-def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> Generator[pa.RecordBatch]:
     """Yield the selected rows of a dataset's part, with the columns of the union it belongs to."""
     entry = Entry(Part.from_json(source["part"]), Selection.from_json(source["selection"]))
     for batch in entry_batches(store, entry, split=source["split"]):
@@ -31,7 +33,7 @@ def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> 
 
 def file_batches(
     reader: Any, source: Mapping[str, Any], schema: pa.Schema, counts: StepCounts, quarantine: Quarantine
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch]:
     """Yield the documents of a shard's file ranges with the engine's columns; bad records go to quarantine.
 
     Raises CorruptFile for a damaged file and InputError for one that changed since it was hashed.
@@ -40,26 +42,27 @@ def file_batches(
     for name, path, start, stop, expected, size in source["ranges"]:
         if name in source["skip"]:
             continue
-        file = LocalFile(name, path, size)
-        _expect_unchanged(reader, file, start, stop, expected)
+        file = _checked_file(reader, LocalFile(name, path, size), start, stop, expected)
         reject = _Rejects(reader.input_name, name, counts, quarantine)
-        for batch in _read(reader, Slice(file, start, stop, limits), reject):
-            if batch.num_rows:
-                counts.rows_in += batch.num_rows
-                counts.rows_out += batch.num_rows
-                yield conform(with_places(batch, reader, name), schema)
+        with contextlib.closing(_read(reader, Slice(file, start, stop, limits), reject, expected)) as batches:
+            for batch in batches:
+                if batch.num_rows:
+                    counts.rows_in += batch.num_rows
+                    counts.rows_out += batch.num_rows
+                    yield conform(with_places(batch, reader, name), schema)
 
 
-def limited(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+def limited(batches: Generator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
     """Yield at most `limit` rows."""
-    left = limit
-    for batch in batches:
-        if left is not None:
-            batch = batch.slice(0, left)
-            left -= batch.num_rows
-        yield batch
-        if left == 0:
-            return
+    if limit is None:
+        yield from batches
+        return
+    with contextlib.closing(batches):
+        for batch in batches:
+            yield batch.slice(0, limit)
+            limit -= batch.num_rows
+            if limit <= 0:
+                return
 
 
 def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
@@ -91,9 +94,13 @@ class _Rejects:
         )
 
 
-def _read(reader: Any, part: Slice, reject: Any) -> Iterator[pa.RecordBatch]:
+def _read(reader: Any, part: Slice, reject: Any, expected: str) -> Generator[pa.RecordBatch]:
+    """Yield what the reader makes of a slice; raise InputError if its bytes are no longer those it was cut from."""
     try:
         yield from reader.read(part, reject)
+    except (CorruptFile, GeneratorExit):
+        _expect_unchanged(part, reader.counts, expected)
+        raise
     except CorpusmillError:
         raise
     except OSError as error:
@@ -105,17 +112,33 @@ def _read(reader: Any, part: Slice, reject: Any) -> Iterator[pa.RecordBatch]:
             expected="readers raise CorruptFile for damaged files and reject bad records",
             hint="corpusmill plugins show the reader, and report this to its owner",
         ) from error
+    _expect_unchanged(part, reader.counts, expected)
 
 
-def _expect_unchanged(reader: Any, file: LocalFile, start: int, stop: int, expected: str) -> None:
+def _checked_file(reader: Any, file: LocalFile, start: int, stop: int, expected: str) -> LocalFile | HashedFile:
+    """Return the file as its reader gets it: hashed while it is read, or before where ranges count no bytes."""
     try:
+        if reader.counts == "bytes":
+            file.open().close()
+            return HashedFile(file, start, stop)
         found = range_hash(reader, file, start, stop)
     except OSError as error:
         raise CorruptFile(file.name, f"cannot be read ({error.strerror or error})") from error
     if found != expected:
-        raise InputError(
-            f"{file.name!r} changed while the run was reading it",
-            where=f"{file.path}, {reader.counts} {start} to {stop}",
-            expected="input files that stay as they are during a run",
-            hint="run the same command again; finished work is kept",
-        )
+        raise _changed(file, f"{reader.counts} {start} to {stop}")
+    return file
+
+
+def _expect_unchanged(part: Slice, counts: str, expected: str) -> None:
+    file = part.file
+    if isinstance(file, HashedFile) and file.hexdigest() != expected:
+        raise _changed(file, f"{counts} {part.start} to {part.stop}")
+
+
+def _changed(file: LocalFile | HashedFile, place: str) -> InputError:
+    return InputError(
+        f"{file.name!r} changed while the run was reading it",
+        where=f"{file.path}, {place}",
+        expected="input files that stay as they are during a run",
+        hint="run the same command again; finished work is kept",
+    )
