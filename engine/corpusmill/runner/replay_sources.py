@@ -21,6 +21,7 @@ from corpusmill.errors import CorruptFile, InputError
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.runner.files import LocalFile, find_files
+from corpusmill.runner.id_index import Asked, narrowed
 from corpusmill.runner.source_files import FileIndex
 from corpusmill.runner.sources import file_batches, range_hash
 
@@ -41,6 +42,13 @@ class Match:
         """The columns that `rows` needs."""
         return ["id"] if self.id is not None else ["file", "offset"]
 
+    @property
+    def asked(self) -> Asked:
+        """The same for the index, which says in which parts to look."""
+        if self.id is not None:
+            return Asked("id", prefix=self.id)
+        return Asked("place", place=(str(self.file), int(self.offset or 0)))
+
     def rows(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return bool (rows,): True where the row fits."""
         if self.id is not None:
@@ -54,7 +62,7 @@ def dataset_row(dataset: Dataset, match: Match, split: str | None = None, *, any
     """Return the row of a dataset that fits, a batch of one row, or None; `any_row` takes rows not selected too."""
     if not set(match.columns) <= set(dataset.schema.names):
         return None
-    for entry in dataset.entries:
+    for entry in narrowed(dataset, match.asked).entries:
         mask = read_selection(dataset.store, entry.selection) if entry.selection and not any_row else None
         first = 0
         for place, batch in enumerate(read_part(dataset.store, entry.part.file, match.columns)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,9 @@ from corpusmill.runner.records import RunRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_IN_STORE = re.compile(r"(?:^|/)(files/[^/]+/[^/]+)$")
+    from corpusmill.runner.id_index import Asked
+
+_IN_STORE = re.compile(r"(?:^|/)(files/[^/]+/([0-9a-f]{32})(\.[a-z]+))$")
 SHORTEST_PREFIX = 8
 """Hex digits of an id that must be given at least: fewer fit too many documents of a large corpus."""
 
@@ -40,6 +42,15 @@ class Wanted:
     def columns(self) -> tuple[str, ...]:
         """Columns the search needs."""
         return ("id",) if self.prefix is not None else ("file", "offset")
+
+    @property
+    def asked(self) -> Asked:
+        """The same for the index, which says where to look."""
+        from corpusmill.runner.id_index import Asked
+
+        if self.prefix is not None:
+            return Asked("id", prefix=self.prefix)
+        return Asked("place", place=(str(self.file), int(self.offset or 0)))
 
 
 @dataclass(frozen=True)
@@ -93,13 +104,16 @@ def count_duplicates(record: RunRecord, step: str, document: str) -> int:
     """Return how many documents a dedup step removed for this one."""
     import pyarrow.compute as pc
 
-    tables = [table for entry, table in _ledgers(record) if entry.get("step") == step]
+    from corpusmill.runner.id_index import Asked
+
+    own = [entry for entry in record.outputs.get("ledger") or [] if entry.get("step") == step]
+    tables = (table for _, table in _tables(record, _possible(record, own, Asked("other", prefix=document))))
     return sum(int(pc.sum(pc.equal(table.column("other"), document)).as_py() or 0) for table in tables)
 
 
 def first_removal(record: RunRecord) -> Removal | None:
     """Return one removed document of a run, an example to ask about: the last stage's first, or None."""
-    for entry, table in _ledgers(record, reverse=True):
+    for entry, table in _tables(record, reversed(record.outputs.get("ledger") or [])):
         if table.num_rows:
             return _removal(record.plan, entry, table.slice(0, 1).to_pylist()[0])
     return None
@@ -109,11 +123,14 @@ def find_kept(record: RunRecord, wanted: Wanted, limit: int = 20) -> dict[str, l
     """Return step -> rows (id, file, offset) of the run's datasets in which the document stands."""
     from corpusmill.dataset.manifest import Dataset
     from corpusmill.dataset.store import Store
+    from corpusmill.runner.id_index import narrowed
 
     store, found = Store(record.store), {}
     for step, output in record.datasets.items():
         dataset = Dataset.open(store, str(output["digest"]))
-        if set(wanted.columns) <= set(dataset.schema.names) and (rows := _matching(dataset, wanted, limit)):
+        if not set(wanted.columns) <= set(dataset.schema.names):
+            continue
+        if rows := _matching(narrowed(dataset, wanted.asked), wanted, limit):
             found[step] = rows
     return found
 
@@ -128,14 +145,11 @@ def _matching(dataset: Any, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
     return rows[:limit]
 
 
-def _ledgers(record: RunRecord, *, reverse: bool = False) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
-    return _tables(record, "ledger", reverse=reverse)
-
-
 def _rows(
     record: RunRecord, name: str, wanted: Wanted, limit: int
 ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
-    for entry, table in _tables(record, name):
+    listed: Sequence[Mapping[str, Any]] = record.outputs.get(name) or []
+    for entry, table in _tables(record, _possible(record, listed, wanted.asked)):
         for row in table.filter(wanted.mask(table)).slice(0, limit).to_pylist():
             yield entry, row
             limit -= 1
@@ -143,14 +157,31 @@ def _rows(
             return
 
 
-def _tables(record: RunRecord, name: str, *, reverse: bool = False) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
-    """Yield (entry of `outputs.json`, table) of every ledger or quarantine, memory-mapped one at a time."""
+def _possible(record: RunRecord, listed: Sequence[Mapping[str, Any]], asked: Asked) -> Sequence[Mapping[str, Any]]:
+    """Return those entries of `outputs.json` whose file may hold what is asked for, in their order."""
+    from corpusmill.dataset.store import FileRef, Store
+    from corpusmill.runner.id_index import possible_files
+
+    names = [_IN_STORE.search(str(entry["path"])) for entry in listed]
+    files = [FileRef(name[2], 0, name[3]) for name in names if name]
+    if len(files) < len(listed):
+        return listed
+    return [listed[place] for place in possible_files(Store(record.store), files, asked)]
+
+
+def _tables(record: RunRecord, listed: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
+    """Yield (entry of `outputs.json`, table) of ledgers or quarantines, memory-mapped one at a time."""
     import pyarrow as pa
 
-    listed: Sequence[Mapping[str, Any]] = record.outputs.get(name) or []
-    for entry in reversed(listed) if reverse else listed:
+    from corpusmill.dataset.store import Store
+
+    storage = Store(record.store).storage
+    for entry in listed:
+        # By its name in the store, so that a store may be moved or be remote.
+        name = _IN_STORE.search(str(entry["path"]))
         try:
-            with pa.memory_map(str(_local(record, str(entry["path"])))) as source:
+            path = storage.fetch(name[1]) if name else Path(str(entry["path"]))
+            with pa.memory_map(str(path)) as source:
                 yield entry, pa.ipc.open_file(source).read_all()
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(
@@ -158,14 +189,6 @@ def _tables(record: RunRecord, name: str, *, reverse: bool = False) -> Iterator[
                 where=str(entry["path"]),
                 hint="run the same pipeline again: what is missing is made again",
             ) from error
-
-
-def _local(record: RunRecord, path: str) -> Path:
-    """Return a local path of a ledger: by its name in the store, so that a store may be moved or be remote."""
-    from corpusmill.dataset.store import Store
-
-    name = _IN_STORE.search(path)
-    return Store(record.store).storage.fetch(name[1]) if name else Path(path)
 
 
 def _removal(plan: Mapping[str, Any], entry: Mapping[str, Any], row: Mapping[str, Any]) -> Removal:
