@@ -11,6 +11,7 @@ from corpusmill.errors import InputError
 from corpusmill.plan.checked import CheckedStep
 from corpusmill.plugin.identity import code_identity
 from corpusmill.plugin.operator import Context, Operator
+from corpusmill.plugin.option import affects_result
 
 
 def build_operator(step: CheckedStep, seed: int, base: Path) -> Any:
@@ -67,11 +68,8 @@ def key_fingerprint(step: CheckedStep, operator: Any) -> str:
 
 
 def _result_options(step: CheckedStep) -> dict[str, Any]:
-    excluded = {
-        name
-        for name, field in type(step.options).model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("affects_result") is False
-    }
+    options = type(step.options)
+    excluded = {name for name in options.model_fields if not affects_result(options, name)}
     return step.options.model_dump(mode="json", exclude=excluded)
 
 

@@ -48,3 +48,9 @@ def option(
     if default_factory is not None:
         return Field(default_factory=default_factory, description=help, json_schema_extra=extra, **bounds)
     return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+def affects_result(options: type[BaseModel], name: str) -> bool:
+    """Return False for an option that was declared to change no byte of a result."""
+    extra = options.model_fields[name].json_schema_extra
+    return not (isinstance(extra, dict) and extra.get("affects_result") is False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from corpusmill.plugin.operator import RowOperator
+from corpusmill.plugin.option import Options, affects_result, option
 from corpusmill.plugin.verdicts import Rule, Verdicts, decide
 
 if TYPE_CHECKING:
@@ -15,15 +16,41 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class FilterOptions(Options):
+    """What every filter understands."""
+
+    signals: Literal["keep"] | None = option(None, help="keep: store each document's measured values for `whatif`")
+
+
 class Filter(RowOperator):
     """Keeps rows or says why not: `measure` gives numbers, `rules` decides.
 
     Override `measure(batch)`, or `measure_text(text)` to think in documents. `judge` is the way out for decisions
-    that are not thresholds.
+    that are not thresholds; what it measured goes into its verdicts' `signals`.
+
+    Steps of a pass that measure the same on the same columns measure once: same class, and equal `measurement()`.
     """
 
     kind = "filter"
     outputs: ClassVar[dict[str, str]] = {"removed": "documents"}
+    thresholds: ClassVar[tuple[str, ...]] = ()
+    """Options that only `rules` looks at: what `measure` returns is the same whatever they are."""
+
+    Options = FilterOptions
+
+    def measurement(self) -> Any:
+        """Return all that `measure` depends on beside the rows, JSON-able: equal for two steps, equal signals.
+
+        By default all options that can change a result but those named in `thresholds`. Override it where that says
+        too little (a filter that leaves out signals nobody asks for); None: never share with another step.
+        """
+        options = type(self.options)
+        ignored = {
+            "signals",
+            *self.thresholds,
+            *(name for name in options.model_fields if not affects_result(options, name)),
+        }
+        return self.options.model_dump(mode="json", exclude=ignored)
 
     def measure(self, batch: pa.RecordBatch) -> Mapping[str, Any]:
         """Return signal -> one number a row."""

@@ -55,12 +55,14 @@ class Verdicts:
 
     `rule`: int32 (rows,), an index into `rules`, or KEPT. `value`: float64 (rows,), NaN where a rule has no number.
     `detail`: one string or None a row, or None altogether (the language found, the id of the kept duplicate).
+    `signals`: name -> float64 (rows,), what was measured, for histograms and kept values; None where nothing was.
     """
 
     rules: tuple[Rule, ...]
     rule: npt.NDArray[np.int32]
     value: npt.NDArray[np.float64]
     detail: Sequence[str | None] | None = None
+    signals: Mapping[str, npt.NDArray[np.float64]] | None = None
 
     @property
     def keep(self) -> npt.NDArray[np.bool_]:
@@ -79,27 +81,32 @@ def decide(signals: Mapping[str, Any], rules: Sequence[Rule], rows: int) -> Verd
 
     rule = np.full(rows, KEPT, np.int32)
     value = np.full(rows, np.nan)
+    numbers = {name: _as_float64(name, measured, rows) for name, measured in signals.items()}
     for index, one in enumerate(rules):
-        if one.signal not in signals:
+        if one.signal not in numbers:
             raise OperatorError(
                 f"a rule asks for the signal {one.signal!r}, which measure() did not return",
-                expected=f"one of {sorted(signals)}",
+                expected=f"one of {sorted(numbers)}",
             )
-        measured = _as_float64(signals[one.signal])
-        if measured.shape != (rows,):
-            raise OperatorError(
-                f"the signal {one.signal!r} has the shape {measured.shape} for a batch of {rows} rows",
-                expected="one number a row",
-            )
+        measured = numbers[one.signal]
         failed = one.fails(measured) & (rule == KEPT)
         rule[failed] = index
         value[failed] = measured[failed]
-    return Verdicts(tuple(rules), rule, value)
+    return Verdicts(tuple(rules), rule, value, signals=numbers)
 
 
-def _as_float64(values: Any) -> npt.NDArray[np.float64]:
+def _as_float64(name: str, values: Any, rows: int) -> npt.NDArray[np.float64]:
     import numpy as np
 
     if hasattr(values, "to_numpy"):
-        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
-    return np.asarray(values, np.float64)
+        values = values.to_numpy(zero_copy_only=False)
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise OperatorError(f"the signal {name!r} holds no numbers: {error}", expected="one number a row") from error
+    if numbers.shape != (rows,):
+        raise OperatorError(
+            f"the signal {name!r} has the shape {numbers.shape} for a batch of {rows} rows",
+            expected="one number a row",
+        )
+    return numbers

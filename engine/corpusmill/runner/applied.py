@@ -16,6 +16,7 @@ from corpusmill.errors import OperatorError
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.verdicts import Verdicts
 from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.measurements import Shared
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,13 @@ class Applied:
     dropped: Mapping[str, int] | None = None
 
 
-def apply_filter(operator: Any, chunk: Chunk) -> Applied:
-    """Judge rows and keep those without a failing rule."""
-    verdicts = operator.judge(chunk.batch)
-    _expect_rows(operator, len(verdicts.rule), len(chunk))
+def apply_filter(operator: Any, chunk: Chunk, shared: Shared | None = None) -> Applied:
+    """Judge rows and keep those without a failing rule; `shared`: a measurement that several steps want."""
+    if shared is None:
+        verdicts = operator.judge(chunk.batch)
+    else:
+        chunk, verdicts = shared.judge(operator, chunk)
+    _expect_verdicts(operator, verdicts, len(chunk))
     return Applied(chunk.keep(verdicts.keep), len(chunk), chunk, verdicts)
 
 
@@ -52,7 +56,7 @@ def apply_clean(operator: Any, chunk: Chunk) -> Applied:
     changed = 0 if after is before else pc.sum(pc.fill_null(pc.not_equal(before, after), False)).as_py() or 0
     if verdicts is None:
         return Applied(cleaned, len(chunk), changed=changed)
-    _expect_rows(operator, len(verdicts.rule), len(chunk))
+    _expect_verdicts(operator, verdicts, len(chunk))
     return Applied(cleaned.keep(verdicts.keep), len(chunk), cleaned, verdicts, changed)
 
 
@@ -133,6 +137,18 @@ def _expect_rows(operator: Operator, found: int, expected: int) -> None:
             f"{type(operator).__name__} returned {found} rows for a batch of {expected}",
             expected="one result a row; only augmenters change the number of rows",
         )
+
+
+def _expect_verdicts(operator: Operator, verdicts: Verdicts, rows: int) -> None:
+    """One verdict a row; signals, where there are some, as `Verdicts` says."""
+    _expect_rows(operator, len(verdicts.rule), rows)
+    for name, values in (verdicts.signals or {}).items():
+        if getattr(values, "dtype", None) != np.float64 or values.shape != (rows,):
+            raise OperatorError(
+                f"{type(operator).__name__} returned verdicts with the signal {name!r} of type "
+                f"{getattr(values, 'dtype', type(values).__name__)} and shape {getattr(values, 'shape', '?')}",
+                expected=f"a float64 array with one number for each of {rows} rows",
+            )
 
 
 def _expect_columns(operator: Operator, before: pa.RecordBatch, after: pa.RecordBatch) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from corpusmill.errors import OperatorError
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.ledger.removed import Ledger
+from corpusmill.ledger.signals import StepSignals
 from corpusmill.plugin.verdicts import Verdicts
-from corpusmill.runner.applied import APPLY, Applied
+from corpusmill.runner.applied import APPLY, Applied, apply_filter
 from corpusmill.runner.chunk import Chunk, fixed_rows
 from corpusmill.runner.guard import Guard
+from corpusmill.runner.measurements import Shared, shared_measurements
 
 INEXACT_ROWS = 64
 """Rows a batch of an inexact operator holds, counted from the first row the operator sees in the shard."""
@@ -45,6 +48,8 @@ class Chain:
         self._on_removed, self._calls = on_removed, calls or {}
         self.counts = [StepCounts() for _ in range(first_step + len(operators))]
         self.ledger, self.quarantine = Ledger(), Quarantine()
+        self.signals: dict[int, StepSignals] = {}
+        self._shared = shared_measurements(operators)
         # The reader, where there is one, is a step of the stage too.
         steps = [*names[:first_step], *(operator.context.step for operator in operators)]
         elsewhere = frozenset(self._calls)
@@ -57,7 +62,7 @@ class Chain:
         return chunks
 
     def _step(self, step: int, operator: Any, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        apply = self._calls.get(step) or _bound(operator)
+        apply = self._calls.get(step) or _bound(operator, self._shared.get(step - self._first))
         counts = self.counts[step]
         for chunk in chunks if operator.exact else fixed_rows(chunks, INEXACT_ROWS):
             if len(chunk) == 0:
@@ -79,7 +84,25 @@ class Chain:
         for reason, rows in (applied.dropped or {}).items():
             counts.remove(reason, rows)
         if applied.verdicts is not None and applied.judged is not None:
+            self._record_signals(step, applied.judged, applied.verdicts)
             self._record_removed(step, applied.judged, applied.verdicts)
+
+    def _record_signals(self, step: int, judged: Chunk, verdicts: Verdicts) -> None:
+        operator = self._operators[step - self._first]
+        keep = getattr(operator.options, "signals", None) == "keep"
+        if verdicts.signals is None:
+            if keep:
+                raise OperatorError(
+                    f"{type(operator).__name__} measures nothing that could be kept",
+                    where=f"step {operator.context.step}",
+                    expected="a filter with measured signals for `signals: keep`",
+                    hint=f"take `signals: keep` out of the options of step {operator.context.step}",
+                )
+            return
+        if step not in self.signals:
+            rules = [(rule.signal, rule.side, rule.threshold, rule.name) for rule in verdicts.rules]
+            self.signals[step] = StepSignals(rules, keep=keep)
+        self.signals[step].add(verdicts.signals, judged.batch, judged.rows)
 
     def _record_removed(self, step: int, judged: Chunk, verdicts: Verdicts) -> None:
         gone = np.flatnonzero(~verdicts.keep)
@@ -116,6 +139,8 @@ class Chain:
         )
 
 
-def _bound(operator: Any) -> Callable[[Chunk], Applied]:
+def _bound(operator: Any, shared: Shared | None) -> Callable[[Chunk], Applied]:
+    if shared is not None:
+        return lambda chunk: apply_filter(operator, chunk, shared)
     apply = APPLY[operator.kind]
     return lambda chunk: apply(operator, chunk)

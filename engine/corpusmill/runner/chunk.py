@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,30 +12,45 @@ import pyarrow as pa
 
 from corpusmill.dataset.canonical import row_sizes
 
+Measured = Mapping[int, Mapping[str, npt.NDArray[np.float64]]]
+
 
 @dataclass(frozen=True)
 class Chunk:
-    """A batch and the shard's row number of each of its rows (int64); derived rows carry their parent's."""
+    """A batch and the shard's row number of each of its rows (int64); derived rows carry their parent's.
+
+    `measured`: number of a measurement that a later step wants -> its signals, float64 (rows,).
+    """
 
     batch: pa.RecordBatch
     rows: npt.NDArray[np.int64]
+    measured: Measured = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
 
     def slice(self, start: int, stop: int) -> Chunk:
         """Return rows [start, stop)."""
-        return Chunk(self.batch.slice(start, stop - start), self.rows[start:stop])
+        return Chunk(self.batch.slice(start, stop - start), self.rows[start:stop], self._measured(slice(start, stop)))
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Chunk:
         """Return the rows where the mask is True."""
         if mask.all():
             return self
-        return Chunk(self.batch.filter(pa.array(mask)), self.rows[mask])
+        return Chunk(self.batch.filter(pa.array(mask)), self.rows[mask], self._measured(mask))
 
     def with_batch(self, batch: pa.RecordBatch) -> Chunk:
         """Return other columns for the same rows."""
-        return Chunk(batch, self.rows)
+        return Chunk(batch, self.rows, self.measured)
+
+    def with_measured(self, measured: Measured) -> Chunk:
+        """Return the same rows with other measurements at hand."""
+        return replace(self, measured=measured)
+
+    def _measured(self, rows: Any) -> Measured:
+        if not self.measured:
+            return self.measured
+        return {number: {name: one[rows] for name, one in held.items()} for number, held in self.measured.items()}
 
 
 def numbered(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[Chunk]:

@@ -140,6 +140,8 @@ def _outputs(
         "quarantine": session.quarantined,
         "quarantines": session.quarantines,
         "ledger": session.ledgers,
+        "signals": session.signals,
+        "values": session.values,
         "ingredients": session.ingredients,
     }
     if failure is not None:

@@ -34,5 +34,6 @@ def applied_without(applied: Applied, rows: Any, given: int) -> Applied:
     stay = ~np.isin(applied.judged.rows, rows)
     old = applied.verdicts
     detail = None if old.detail is None else [one for one, stays in zip(old.detail, stay, strict=True) if stays]
-    verdicts = Verdicts(old.rules, old.rule[stay], old.value[stay], detail)
+    signals = None if old.signals is None else {name: one[stay] for name, one in old.signals.items()}
+    verdicts = Verdicts(old.rules, old.rule[stay], old.value[stay], detail, signals)
     return replace(applied, kept=kept, given=given, judged=applied.judged.keep(stay), verdicts=verdicts)

@@ -18,7 +18,7 @@ from corpusmill.plugin.hookspecs import hookimpl
 
 FILE_NAME = "journal.jsonl"
 REDACTED = "***"
-_BULKY = ("ledger", "damaged", "outputs", "counts")
+_BULKY = ("ledger", "damaged", "outputs", "counts", "signals", "values")
 """Keys of `run_finished` that `outputs.json` keeps; the journal would only repeat them."""
 
 

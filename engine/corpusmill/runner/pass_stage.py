@@ -16,6 +16,7 @@ from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.errors import BadRecordLimit, InputError
 from corpusmill.ledger.counts import StepCounts, merge_counts
 from corpusmill.ledger.quarantine import DOCUMENTS
+from corpusmill.ledger.signals import merge_signals
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.id_stage import Repeats, without_repeats
@@ -187,6 +188,7 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
     files = [Part.from_json(record["part"]).file, *(Part.from_json(one).file for one in record["removed"].values())]
     files += [FileRef.from_json(record[name]) for name in ("ledger", "quarantine") if record[name]]
     files += [Part.from_json(record["turned_away"]).file] if record["turned_away"] else []
+    files += [FileRef.from_json(one) for one in record.get("values", {}).values()]
     if session.store.has_files(files):
         return record
     session.store.forget(key)
@@ -254,8 +256,19 @@ def _collect(session: Session, stage: Stage, records: list[dict[str, Any]], seco
     for name, target in (("ledger", session.ledgers), ("quarantine", session.quarantines)):
         files = [FileRef.from_json(record[name]) for record in records if record[name]]
         _list_files(session, stage, target, files)
+    _collect_signals(session, stage, records)
     session.quarantined += sum(sum(one.quarantined.values()) for one in counts)
     return counts
+
+
+def _collect_signals(session: Session, stage: Stage, records: list[dict[str, Any]]) -> None:
+    """Add up what the shards measured, and list the files of kept values."""
+    for index, step in enumerate(stage.steps):
+        measured = [one for record in records if (one := record.get("signals", {}).get(str(index)))]
+        if measured:
+            session.signals[step.id] = {"uses": step.uses, **merge_signals(measured)}
+        files = [FileRef.from_json(one) for record in records if (one := record.get("values", {}).get(str(index)))]
+        session.values += [{"step": step.id, "path": f"{session.store.uri}/{file.name}"} for file in files]
 
 
 def _check_limits(session: Session, stage: Stage, counts: list[StepCounts]) -> None:

@@ -95,10 +95,21 @@ class _Attempt:
             "removed": {step: writer.finish().to_json() for step, writer in self._writers.items()},
             "ledger": write_table(store, ledger).to_json() if ledger.num_rows else None,
             "quarantine": write_table(store, quarantine).to_json() if quarantine.num_rows else None,
+            "signals": {str(step): one.to_json() for step, one in sorted(self.chain.signals.items())},
+            "values": self._values(),
             "turned_away": self._turned_away(quarantine) if self._payload["turned_away"] else None,
             "counts": [counts.to_json() for counts in self.chain.counts],
             "splits": dict(sorted(self._splits.items())),
             "bytes": self._main.value_bytes,
+        }
+
+    def _values(self) -> dict[str, list[Any]]:
+        """Publish the measured values of the steps that keep them."""
+        tables = {str(step): one.table() for step, one in sorted(self.chain.signals.items())}
+        return {
+            step: write_table(self._workspace.store, table).to_json()
+            for step, table in tables.items()
+            if table is not None
         }
 
     def _turned_away(self, quarantine: pa.Table) -> list[Any]:

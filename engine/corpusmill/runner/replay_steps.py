@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from corpusmill.plugin.row_kinds import Filter
 from corpusmill.plugin.verdicts import Verdicts
 from corpusmill.runner.applied import APPLY, Applied
 from corpusmill.runner.chunk import Chunk
@@ -36,7 +35,7 @@ def replay_step(operator: Any, step: str, uses: str, row: pa.RecordBatch, docume
     if applied.verdicts is not None:
         told |= _removal(applied.verdicts)
     if operator.kind == "filter":
-        told["signals"] = _signals(operator, row, applied.verdicts)
+        told["signals"] = _signals(applied.verdicts)
         told["columns"] = _values(row, [name for name in operator.reads() if name != operator.column])
     elif operator.kind in ("annotate", "split"):
         made = operator.adds() if operator.kind == "annotate" else {"split": None}
@@ -65,15 +64,16 @@ def _removal(verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def _signals(operator: Any, row: pa.RecordBatch, verdicts: Verdicts | None) -> tuple[Signal, ...]:
+def _signals(verdicts: Verdicts | None) -> tuple[Signal, ...]:
     """Return every rule beside its measured value, then what was measured without a rule.
 
-    A filter that judges without measuring tells the rules it asked, and the value of the one that failed.
+    A filter that judges without measuring all of it tells the rules it asked, and the value of the one that failed.
     """
-    if type(operator).judge is not Filter.judge:
-        return _asked(verdicts) if verdicts is not None else ()
-    measured = {name: np.asarray(values, np.float64) for name, values in operator.measure(row).items()}
-    rules = operator.rules()
+    if verdicts is None:
+        return ()
+    measured, rules = verdicts.signals or {}, verdicts.rules
+    if not measured or not measured.keys() >= {rule.signal for rule in rules}:
+        return _asked(verdicts)
     held = [
         Signal(
             rule.signal,

@@ -63,6 +63,10 @@ class Session:
     damaged: list[dict[str, Any]] = field(default_factory=list)
     ledgers: list[dict[str, Any]] = field(default_factory=list)
     quarantines: list[dict[str, Any]] = field(default_factory=list)
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Step -> what it measured: histograms over all shards, and its rules."""
+    values: list[dict[str, Any]] = field(default_factory=list)
+    """Files of kept values, each with its step, in input order."""
     quarantined: int = 0
     notices: list[str] = field(default_factory=list)
     ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
