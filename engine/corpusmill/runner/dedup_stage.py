@@ -52,9 +52,14 @@ class DedupWork:
 def run_dedup_stage(session: Session, stage: Stage) -> None:
     """Find duplicates over the whole input and publish a dataset of the same parts with narrower selections."""
     step = stage.steps[0]
+    if getattr(step.operator, "unit", None) == "segment":
+        from corpusmill.runner.segment_stage import run_segment_stage
+
+        run_segment_stage(session, stage)
+        return
     datasets, entries = bound_entries(session, step, "documents")
     _, earlier = bound_entries(session, step, "against")
-    work = _work(session, stage, entries, earlier)
+    work = dedup_work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
     sketches = run_sketches(session, work, progress)
     links = run_joins(session, work, progress, sketches)
@@ -67,7 +72,8 @@ def run_dedup_stage(session: Session, stage: Stage) -> None:
     session.finish_stage(progress, output, output.rows, {step.id: row})
 
 
-def _work(session: Session, stage: Stage, entries: list[Entry], earlier: list[Entry]) -> DedupWork:
+def dedup_work(session: Session, stage: Stage, entries: list[Entry], earlier: list[Entry]) -> DedupWork:
+    """Return what the phases of a dedup stage share."""
     step = stage.steps[0]
     operator = build_operator(step, session.seed, session.base)
     every = [*earlier, *entries]

@@ -70,19 +70,24 @@ def _digests(texts: Any) -> list[tuple[int, bytes]]:
     return [(row, xxh3_128_digest(view[start:end])) for row, (start, end) in enumerate(ranges) if end > start]
 
 
-def _normalised_digests(texts: Any, normalise: str) -> list[tuple[int, bytes]]:
+def normalised(text: str, normalise: str) -> str:
+    """Return what is compared of a text: without the differences that `normalise` ignores."""
     from unicodedata import normalize
 
+    if "casefold" in normalise:
+        text = normalize("NFC", normalize("NFC", text).casefold())
+    if "whitespace" in normalise:
+        text = " ".join(text.split())
+    return text
+
+
+def _normalised_digests(texts: Any, normalise: str) -> list[tuple[int, bytes]]:
     from xxhash import xxh3_128_digest
 
     view = memoryview(texts.data)
     digests = []
     for row, (start, end) in enumerate(zip(texts.starts.tolist(), texts.ends.tolist(), strict=True)):
-        text = str(view[start:end], "utf-8")
-        if "casefold" in normalise:
-            text = normalize("NFC", normalize("NFC", text).casefold())
-        if "whitespace" in normalise:
-            text = " ".join(text.split())
+        text = normalised(str(view[start:end], "utf-8"), normalise)
         if text:
             digests.append((row, xxh3_128_digest(text.encode())))
     return digests

@@ -18,3 +18,8 @@ def corpusmill_register(registry: Any) -> None:
         "corpusmill_plugins.dedup.minhash:MinHashDuplicates",
         "Keep one of the documents whose word n-grams are mostly the same.",
     )
+    registry.dedup(
+        "segments",
+        "corpusmill_plugins.dedup.segments:SegmentDuplicates",
+        "Cut lines, paragraphs or sentences that occurred before out of the documents.",
+    )

@@ -1,0 +1,166 @@
+"""The driver's side of dedup by segments: sketches (kept as the corpus grows), repeats, shares, parts cut anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.manifest import Dataset, Entry, publish_dataset
+from corpusmill.dataset.part import Part
+from corpusmill.dataset.schema import union_schema
+from corpusmill.dataset.selection import Selection
+from corpusmill.dataset.store import FileRef, make_key
+from corpusmill.exchange.ranges import key_ranges
+from corpusmill.ledger.counts import StepCounts
+from corpusmill.plan.stages import Stage
+from corpusmill.runner.dedup_stage import DedupWork, dedup_work
+from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.missing import run_missing
+from corpusmill.runner.segment_cut import CUTS
+from corpusmill.runner.session import Session, StageProgress, count_row
+from corpusmill.runner.unit import Unit
+
+_KEY_BYTES = 20
+_GROUP = 256
+"""Parts that one unit hands repeats out to: it opens the file of every range, so it must serve many."""
+
+
+def run_segment_stage(session: Session, stage: Stage) -> None:
+    """Cut repeated segments over the whole input and publish a dataset of the parts that lost some, made anew."""
+    step = stage.steps[0]
+    datasets, entries = bound_entries(session, step, "documents")
+    _, earlier = bound_entries(session, step, "against")
+    work = dedup_work(session, stage, entries, earlier)
+    progress = session.start_stage(stage, len(work.entries), 0)
+    sketches = _run_sketches(session, work, progress)
+    bases, total = [], 0
+    for sketch in sketches:
+        bases.append(total)
+        total += sketch["segments"]
+    preferred = [*bases, total][work.earlier]
+    repeats = _run_repeats(session, work, progress, sketches, bases, preferred)
+    shares = _run_shares(session, work, progress, sketches, bases, repeats)
+    cut = _run_cuts(session, work, progress, sketches, shares)
+    output = _publish(session, work, datasets, cut)
+    counts = StepCounts(sum(entry.rows for entry in work.entries[work.earlier :]), output.rows)
+    told = {"documents": 0, "segments": 0, "bytes": 0}
+    for record in cut:
+        if record is not None:
+            counts.changed += record["counts"]["changed"]
+            for rule, rows in record["counts"]["removed"].items():
+                counts.remove(rule, rows)
+            told = {name: number + record["cut"][name] for name, number in told.items()}
+    counts.check(stage.id)
+    session.finish_stage(progress, output, output.rows, {step.id: {**count_row(step, counts, 0.0), "cut": told}})
+
+
+def _run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[dict[str, Any]]:
+    """Sketch the parts that have no sketch under the options that change keys; return all in order."""
+    units = [
+        Unit(
+            make_key("segment-sketch", work.key_print, entry.part.digest),
+            "segment-sketch",
+            {"operator": work.recipe, "part": entry.part.to_json()},
+            weight=entry.part.file.bytes,
+        )
+        for entry in work.entries
+    ]
+    return _run(session, work, progress, units)
+
+
+def _run_repeats(
+    session: Session,
+    work: DedupWork,
+    progress: StageProgress,
+    sketches: list[dict[str, Any]],
+    bases: list[int],
+    preferred: int,
+) -> list[Any]:
+    """Find the repeats of every key range; return their files in order. Only keys, ranks and selections count."""
+    selected = [entry.selection.digest if entry.selection else None for entry in work.entries]
+    inputs = hash_json([sketches, selected, preferred])
+    payload = {"sketches": sketches, "selections": work.selections, "bases": bases, "preferred": preferred}
+    units = [
+        Unit(
+            make_key("segment-repeats", inputs, str(low), str(high)),
+            "segment-repeats",
+            {**payload, "range": [low, high]},
+        )
+        for low, high in key_ranges(sum(sketch["segments"] for sketch in sketches) * _KEY_BYTES)
+    ]
+    return [record["repeats"] for record in _run(session, work, progress, units)]
+
+
+def _run_shares(
+    session: Session,
+    work: DedupWork,
+    progress: StageProgress,
+    sketches: list[dict[str, Any]],
+    bases: list[int],
+    repeats: list[Any],
+) -> list[Any]:
+    """Hand the repeats out to the parts that are not `against`: for each the file of its own, or None."""
+    parts = [[base, sketch["segments"]] for base, sketch in zip(bases, sketches, strict=True)][work.earlier :]
+    inputs = hash_json(repeats)
+    groups = [parts[at : at + _GROUP] for at in range(0, len(parts), _GROUP)]
+    units = [
+        Unit(make_key("segment-shares", inputs, group), "segment-shares", {"repeats": repeats, "parts": group})
+        for group in groups
+    ]
+    return [share for record in _run(session, work, progress, units) for share in record["shares"]]
+
+
+def _run_cuts(
+    session: Session, work: DedupWork, progress: StageProgress, sketches: list[dict[str, Any]], shares: list[Any]
+) -> list[dict[str, Any] | None]:
+    """Make the parts that lose segments anew; one whose share is as before is taken from the store."""
+    units: list[Unit | None] = []
+    own = zip(work.entries[work.earlier :], sketches[work.earlier :], shares, strict=True)
+    for entry, sketch, share in own:
+        if share is None:
+            units.append(None)
+            continue
+        key = make_key("segment-cut", work.print, entry.identity(), sketch["spans"], share)
+        selection = entry.selection.to_json() if entry.selection else None
+        payload = {"operator": work.recipe, "part": entry.part.to_json(), "selection": selection}
+        payload |= {"spans": sketch["spans"], "share": share}
+        units.append(Unit(key, "segment-cut", payload, weight=entry.part.file.bytes))
+    records = iter(_run(session, work, progress, [unit for unit in units if unit is not None]))
+    return [next(records) if unit is not None else None for unit in units]
+
+
+def _run(session: Session, work: DedupWork, progress: StageProgress, units: list[Unit]) -> list[dict[str, Any]]:
+    """Run the units of a phase that are not committed; return all records in order."""
+    records = run_missing(session, work.stage, progress, units, _files)
+    return [records[unit.key] for unit in units]
+
+
+def _files(record: dict[str, Any]) -> list[FileRef]:
+    """Return the files that a record of any of the phases names."""
+    named = [record[name] for name in ("keys", "ranks", "spans", "repeats", "ledger") if record.get(name)]
+    named += [share for share in record.get("shares", ()) if share]
+    named += [record[name][2] for name in ("part", "cuts", "removed") if record.get(name)]
+    return [FileRef.from_json(one) for one in named]
+
+
+def _publish(session: Session, work: DedupWork, datasets: list[Dataset], cut: list[dict[str, Any] | None]) -> Dataset:
+    """Publish the documents, those removed as they came in, and the cuts; note the ledgers."""
+    schema = union_schema([dataset.schema for dataset in datasets])
+    step, stage = work.stage.steps[0], work.stage.id
+    kept, removed, cuts = [], [], []
+    for entry, record in zip(work.entries[work.earlier :], cut, strict=True):
+        if record is None:
+            kept.append(entry)
+            continue
+        kept.append(Entry(Part.from_json(record["part"]), None, record["splits"]))
+        cuts.append(Entry(Part.from_json(record["cuts"])))
+        if record["removed"]:
+            removed.append(Entry(entry.part, Selection.from_json(record["removed"])))
+        if record["ledger"]:
+            name = FileRef.from_json(record["ledger"]).name
+            session.ledgers.append({"step": stage, "steps": [stage], "path": f"{session.store.uri}/{name}"})
+    output = publish_dataset(session.store, schema, kept)
+    session.results[step.id, None] = output
+    session.results[step.id, "removed"] = publish_dataset(session.store, schema, removed)
+    session.results[step.id, "cuts"] = publish_dataset(session.store, CUTS, cuts)
+    return output

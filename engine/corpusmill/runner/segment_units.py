@@ -1,0 +1,124 @@
+"""The units of dedup by segments: sketch a part, find repeats in a key range, hand them out to parts, cut a part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusmill.dataset.part import Part, read_part
+from corpusmill.dataset.selection import Selection, read_selection
+from corpusmill.dataset.store import FileRef, Store
+from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.exchange.column_file import read_columns, write_columns
+from corpusmill.exchange.repeated_segments import SegmentSource, part_repeats, repeated_segments
+from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
+from corpusmill.exchange.sketch_file import SketchFile
+from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.segment_cut import CutPart
+from corpusmill.runner.workspace import Workspace
+
+
+def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Sketch the segments of all rows of a part, selected or not: the sketch then serves any selection of it."""
+    recipe, store = payload["operator"], workspace.store
+    operator = workspace.operator(recipe)
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    writer = SegmentWriter(recipe["uses"])
+    for batch in read_part(store, Part.from_json(payload["part"]).file):
+        _sketch(writer, operator, batch, recipe["uses"])
+    keys, ranks, spans = (store.scratch(".arrow") for _ in range(3))
+    writer.write(keys, ranks, spans)
+    record = {
+        "keys": store.publish(keys).to_json(),
+        "ranks": store.publish(ranks).to_json() if writer.has_rank else None,
+        "spans": store.publish(spans).to_json(),
+        "segments": writer.segments,
+    }
+    crumb.remove()
+    return store.commit(key, record, operators=recipe["uses"])
+
+
+def run_segment_repeats(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Find the segments of one range of keys, over all parts, that repeat an earlier one."""
+    sources = [
+        _source(workspace.store, sketch, selection)
+        for sketch, selection in zip(payload["sketches"], payload["selections"], strict=True)
+    ]
+    low, high = payload["range"]
+    found = repeated_segments(sources, payload["bases"], low, high, preferred=payload["preferred"])
+    return workspace.store.commit(key, {"repeats": _publish_numbers(workspace.store, found)})
+
+
+def run_segment_shares(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Hand the repeats of all ranges out to some parts: a file for each part that has any, or None."""
+    store = workspace.store
+    columns = [_numbers(store, one) for one in payload["repeats"]]
+    shares = [part_repeats(columns, base, segments) for base, segments in payload["parts"]]
+    return store.commit(key, {"shares": [_publish_numbers(store, one) if len(one) else None for one in shares]})
+
+
+def run_segment_cut(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Cut the repeats of one part out of its texts: a new part, and an account of what went."""
+    store, recipe = workspace.store, payload["operator"]
+    part, selection = Part.from_json(payload["part"]), Selection.from_json(payload["selection"])
+    mask = np.ones(part.rows, bool) if selection is None else read_selection(store, selection)
+    spans = Spans.read(store.path(FileRef.from_json(payload["spans"])))
+    cut = CutPart(store, workspace.operator(recipe), spans.take(_numbers(store, payload["share"])), mask)
+    try:
+        for batch in read_part(store, part.file):
+            cut.add(batch)
+        record = cut.finish()
+    except CorpusmillError:
+        cut.abandon()
+        raise
+    except Exception as error:
+        cut.abandon()
+        raise OperatorError(
+            f"{recipe['uses']} raised {type(error).__name__} while it judged documents with segments cut: {error}",
+            where=recipe["step"],
+            expected="a number a row for every signal",
+            hint="correct measure_cut() of the operator",
+        ) from error
+    return store.commit(key, record, operators=recipe["uses"])
+
+
+def _sketch(writer: SegmentWriter, operator: Any, batch: pa.RecordBatch, uses: str) -> None:
+    """Sketch a batch; when the operator raises, find the document and name it."""
+    try:
+        sketch, rank = operator.sketch(batch), operator.rank(batch)
+    except CorpusmillError:
+        raise
+    except Exception as error:
+        for row in range(batch.num_rows if batch.num_rows > 1 else 0):
+            _sketch(SegmentWriter(uses), operator, batch.slice(row, 1), uses)
+        raise OperatorError(
+            f"{uses} raised {type(error).__name__}: {error}",
+            where=f"document {batch.column('id')[0].as_py()}",
+            expected="a sketch of every document",
+            hint="take the document out with a filter before this step, or correct the operator",
+        ) from error
+    writer.add(sketch, batch.column(operator.column), rank)
+
+
+def _source(store: Store, sketch: Mapping[str, Any], selection: Any) -> SegmentSource:
+    ranks = store.path(FileRef.from_json(sketch["ranks"])) if sketch["ranks"] else None
+    keys = SketchFile(store.path(FileRef.from_json(sketch["keys"])), ranks)
+    chosen = Selection.from_json(selection)
+    if chosen is None:
+        return SegmentSource(keys)
+    spans = Spans.read(store.path(FileRef.from_json(sketch["spans"])))
+    return SegmentSource(keys, spans, read_selection(store, chosen))
+
+
+def _publish_numbers(store: Store, numbers: npt.NDArray[Any]) -> list[Any]:
+    path = store.scratch(".arrow")
+    write_columns(path, {"segment": numbers}, {})
+    return store.publish(path).to_json()
+
+
+def _numbers(store: Store, file: Any) -> npt.NDArray[np.int64]:
+    return read_columns(store.path(FileRef.from_json(file)))[0]["segment"].astype(np.int64, copy=False)
