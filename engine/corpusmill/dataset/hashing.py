@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,3 +46,24 @@ def hash_stream(stream: IO[bytes], limit: int | None = None) -> tuple[str, int]:
         hasher.update(buffer[:got])
         size += got
     return hasher.hexdigest(), size
+
+
+class HashedSink(io.FileIO):
+    """A new file that is hashed while it is written, front to back."""
+
+    def __init__(self, path: Path):
+        super().__init__(str(path), "wb")
+        self._hasher, self._size = xxhash.xxh3_128(), 0
+
+    def write(self, data: Any, /) -> int:
+        """Write all of some bytes."""
+        rest = memoryview(data).cast("B")
+        self._hasher.update(rest)
+        self._size += len(rest)
+        while rest:
+            rest = rest[super().write(rest) or 0 :]
+        return len(data)
+
+    def hashed(self) -> tuple[str, int]:
+        """Return (hash, bytes) of what was written, as `hash_file` does."""
+        return self._hasher.hexdigest(), self._size

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from corpusmill.dataset.canonical import Recutter
 from corpusmill.dataset.digest import RowDigest
+from corpusmill.dataset.hashing import HashedSink
 from corpusmill.dataset.store import FileRef, Store
 
 
@@ -42,8 +43,8 @@ class PartWriter:
         self._path = store.scratch(".arrow")
         self._recut, self._digest = Recutter(), RowDigest(schema)
         options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
-        self._sink = pa.OSFile(str(self._path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, schema, options=options)
+        self._sink = HashedSink(self._path)
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), schema, options=options)
 
     @property
     def value_bytes(self) -> int:
@@ -61,7 +62,9 @@ class PartWriter:
             self._write(cut)
         self._writer.close()
         self._sink.close()
-        return Part(self._digest.hexdigest(), self._digest.rows, self._store.publish(self._path))
+        return Part(
+            self._digest.hexdigest(), self._digest.rows, self._store.publish(self._path, hashed=self._sink.hashed())
+        )
 
     def abandon(self) -> None:
         """Throw the file away."""

@@ -63,9 +63,9 @@ class Store:
         """Return a new local path for a file being built."""
         return self.storage.scratch() / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"
 
-    def publish(self, scratch: Path, suffix: str = ".arrow") -> FileRef:
-        """Hash a finished file and publish it under its content name."""
-        checksum, size = hash_file(scratch)
+    def publish(self, scratch: Path, suffix: str = ".arrow", *, hashed: tuple[str, int] | None = None) -> FileRef:
+        """Publish a finished file under its content name; `hashed`: its (hash, bytes) where writing it told them."""
+        checksum, size = hashed or hash_file(scratch)
         reference = FileRef(checksum, size, suffix)
         self._verified.add(checksum)
         try:

@@ -165,7 +165,9 @@ class Guard:
 
     def _reject_excluded(self, step: int, chunk: Chunk) -> Any:
         """Quarantine the rows of the chunk that are excluded; return a mask of the others."""
-        excluded = self.excluded.get(step) or {}
+        excluded = self.excluded.get(step)
+        if not excluded:
+            return np.ones(len(chunk), bool)
         alive = ~np.isin(chunk.rows, np.array(sorted(excluded), np.int64))
         for row in np.flatnonzero(~alive):
             one = chunk.slice(int(row), int(row) + 1)

@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -54,11 +55,15 @@ def run_in_worker(
     kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any
 ) -> Outcome:
     """Run one unit in a process that does nothing but run units."""
-    if not gc.get_freeze_count():
-        # Rows come and go by the thousand and hold no cycles; looking through them costs a cheap chain 3 % of its time.
-        gc.freeze()
-        gc.set_threshold(100_000, 20, 100)
+    _collect_seldom()
     return run_unit(kind, key, payload, settings, handles)
+
+
+@cache
+def _collect_seldom() -> None:
+    """Rows come and go by the thousand and hold no cycles; looking through them costs a cheap chain 3 % of its time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any) -> Outcome:
