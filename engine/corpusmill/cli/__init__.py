@@ -20,6 +20,7 @@ COMMANDS = {
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
     "plugins": ("corpusmill.cli.plugins:plugins", "List all operators, or show one with its options."),
+    "schema": ("corpusmill.cli.schema:schema", "Print the JSON Schema of pipeline files, for completion in editors."),
     "version": ("corpusmill.cli.version:version", "Print the versions of corpusmill and what it stands on."),
 }
 """Command -> (`module:function`, one line of help). Help of the group is printed from here, importing nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Any
 
 from corpusmill.cli.terminal import say, say_rows
@@ -62,15 +61,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _option(option: dict[str, Any]) -> str:
-    unit = f" ({option['unit']})" if option["unit"] else ""
-    words = option["type"] if option["default"] is not None else option["type"].removesuffix(" or nothing")
-    kind = " ".join(part for part in (words, option["range"]) if part) + unit
-    default = "required" if option["required"] else _default(option["default"])
-    return f"{kind}, {default}. {option['help'][:1].upper()}{option['help'][1:]}"
-
-
-def _default(value: Any) -> str:
-    return "optional" if value is None else f"default {json.dumps(value, ensure_ascii=False, default=str)}"
+    told = OptionText(**option)
+    return f"{told.kind}, {told.standing}. {told.sentence.removesuffix('.')}"
 
 
 def _port(port: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -21,9 +21,13 @@ _NOTHING = object()
 def check_options(step: Step, operator: type[Operator], problems: Problems) -> Options | None:
     """Return the validated options, or None after recording each error at the value it is about."""
     try:
-        return operator.Options.model_validate(step.options)
+        options = operator.Options.model_validate(step.options)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details: list[Any] = error.errors(include_url=False)
+    else:
+        details = [_not_a_number(place) for place in _truths_as_numbers(step.options, options)]
+        if not details:
+            return options
     seen: dict[Place, list[dict[str, Any]]] = {}
     for detail in details:
         seen.setdefault(_place(step.options, detail), []).append(dict(detail))
@@ -38,6 +42,24 @@ def _is_told_below(place: Place, same: list[dict[str, Any]], seen: Iterable[Plac
     """True for "is not an integer" of a list whose wrong item has its own message: unions report both."""
     types_only = all(detail["type"].endswith("_type") for detail in same)
     return types_only and any(len(other) > len(place) and other[: len(place)] == place for other in seen)
+
+
+def _truths_as_numbers(given: Any, read: Any) -> Iterator[tuple[Place, Any]]:
+    """Where true or false was given and a number came out: pydantic takes them for 1 and 0, a spec means neither."""
+    if isinstance(given, bool) and isinstance(read, (int, float)) and not isinstance(read, bool):
+        yield (), given
+    elif isinstance(given, dict):
+        for key, value in given.items():
+            below = read.get(key) if isinstance(read, dict) else getattr(read, key, None)
+            yield from (((key, *place), found) for place, found in _truths_as_numbers(value, below))
+    elif isinstance(given, list) and isinstance(read, (list, tuple)):
+        for index, (value, below) in enumerate(zip(given, read, strict=False)):
+            yield from (((index, *place), found) for place, found in _truths_as_numbers(value, below))
+
+
+def _not_a_number(found: tuple[Place, Any]) -> dict[str, Any]:
+    place, value = found
+    return {"type": "number_type", "loc": place, "msg": "Input should be a number", "input": value}
 
 
 def find_value(options: Any, value: object) -> Place | None:

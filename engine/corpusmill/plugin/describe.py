@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -28,6 +29,26 @@ class OptionText:
     required: bool
     default: Any
     help: str
+
+    @property
+    def kind(self) -> str:
+        """Type, range and unit in words: `integer ≥ 0 (words)`."""
+        words = self.type if self.default is not None else self.type.removesuffix(" or nothing")
+        return " ".join(part for part in (words, self.range, f"({self.unit})" if self.unit else "") if part)
+
+    @property
+    def standing(self) -> str:
+        """`required`, `optional` or the default."""
+        if self.required:
+            return "required"
+        if self.default is None:
+            return "optional"
+        return f"default {json.dumps(self.default, ensure_ascii=False, default=str)}"
+
+    @property
+    def sentence(self) -> str:
+        """The help with a capital and a full stop."""
+        return f"{self.help[:1].upper()}{self.help[1:]}{'' if self.help.endswith('.') else '.'}"
 
 
 def describe_options(model: type[BaseModel]) -> list[OptionText]:

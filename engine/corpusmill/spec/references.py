@@ -14,6 +14,8 @@ _NAME = r"[A-Za-z0-9_-]+"
 _LOCAL = re.compile(rf"({ID.pattern})((?:\.{_NAME}){{0,2}})")
 _RUN = re.compile(rf"run:([^/@\s]+(?:@[^/\s]+)?)/({ID.pattern})((?:\.{_NAME}){{0,2}})")
 _STORE = re.compile(r"store:([0-9a-f]{8,})")
+PATTERN = "|".join(f"^{form.pattern}$" for form in (_LOCAL, _RUN, _STORE))
+"""A reference as a pattern, for the editor's schema."""
 _EXPECTED = "STEP, STEP.OUTPUT, STEP.SPLIT, run:NAME/STEP or store:DIGEST"
 
 Needs = dict[str | None, list[Ref]]
