@@ -28,6 +28,7 @@ def check(
     Exit code 0 when all is well, 2 when something is wrong.
     """
     from corpusmill.plan.check import check as check_spec
+    from corpusmill.runner.references import stale_notes
 
     try:
         checked = check_spec(spec, sets=sets, params=params, profile=profile, blocked=blocked)
@@ -36,10 +37,13 @@ def check(
         sys.exit(error.exit_code)
     for broken in checked.registry.broken:
         complain(f"warning: plugin {broken.origin.plugin} ({broken.origin.name}) cannot be loaded: {broken.cause}")
+    notes = stale_notes(checked)
     if as_json:
-        say_json({"ok": True, "problems": [], "steps": [_step(step) for step in checked.steps]})
+        say_json({"ok": True, "problems": [], "notes": notes, "steps": [_step(step) for step in checked.steps]})
     else:
         count = len(checked.steps)
+        for note in notes:
+            complain(f"note: {note}")
         say(f"ok: {count} step{'' if count == 1 else 's'}")
 
 

@@ -16,6 +16,7 @@ from corpusmill.spec.units import format_size
 @spec_options
 @click.option("--store", metavar="URI", help="Where data lives: a folder or URI; default ./store.")
 @click.option("--until", metavar="STEP", help="Only this step and what it needs.")
+@click.option("--relock", is_flag=True, help="Look run: references up anew instead of taking spec.lock's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     spec: str,
@@ -25,6 +26,7 @@ def plan(
     blocked: tuple[str, ...],
     store: str | None,
     until: str | None,
+    relock: bool,
     as_json: bool,
 ) -> None:
     """Print the stages that a run of SPEC would go through: what is cached, what runs and which change is the cause.
@@ -36,7 +38,7 @@ def plan(
     from corpusmill.runner.forecast import forecast
 
     checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked, until=until)
-    stages = forecast(checked, store, until)
+    stages = forecast(checked, store, until, relock=relock)
     if as_json:
         say_json([asdict(stage) for stage in stages])
         return
@@ -44,6 +46,8 @@ def plan(
         say(_headline(number, stage))
         for reason in stage.reasons:
             say(f"      because {reason}")
+        for note in stage.notes:
+            say(f"      note: {note}")
         if stage.why and stage.kind == "pass":
             say(f"      ends here: {stage.why}")
     running = sum(stage.state != "cached" for stage in stages)

@@ -23,6 +23,7 @@ from corpusmill.cli.terminal import complain, say, say_json
 @click.option("--limit", type=click.IntRange(1), help="Documents a shard: a quick try; kept apart from full runs.")
 @click.option("--debug", is_flag=True, help="Run everything in this process, so that breakpoints work.")
 @click.option("--wait", is_flag=True, help="Wait for another run of this pipeline instead of refusing.")
+@click.option("--relock", is_flag=True, help="Look run: references up anew instead of taking spec.lock's.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress; only the summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's outputs as JSON at the end.")
 def run(
@@ -41,6 +42,7 @@ def run(
     limit: int | None,
     debug: bool,
     wait: bool,
+    relock: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -54,7 +56,7 @@ def run(
 
     given = {"run.batch_bytes": batch_bytes, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
-    options = RunOptions(store, executor, address, workers, until, limit, debug, wait)
+    options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock)
     # What plugins and Ray print meanwhile goes to stderr: stdout holds the answer and nothing else.
     with contextlib.redirect_stdout(sys.stderr):
         checked = check(

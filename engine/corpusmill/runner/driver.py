@@ -24,8 +24,9 @@ from corpusmill.runner.leftovers import clean_scratch
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
 from corpusmill.runner.records import DEFAULT_STORE
-from corpusmill.runner.references import describe_output, pinned
+from corpusmill.runner.references import describe_output, locked, pins_of, stale_pins, with_pins
 from corpusmill.runner.session import Session
+from corpusmill.runner.spec_lock import FILE_NAME, lock_path, write_lock
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class RunOptions:
     limit: int | None = None
     debug: bool = False
     wait: bool = False
+    relock: bool = False
+    """Look `run:` references up anew instead of taking what `spec.lock` says."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     if spec.search is not None:
         raise UsageError("`search` is not available in this version", expected="a spec without `search`")
     store = Store(options.store or spec.store or DEFAULT_STORE)
-    checked = pinned(checked, store)
-    stages = build_stages(checked, options.until)
+    pins_of(checked, store, relock=options.relock)  # what is not there is refused before anything is made
     manager = plugin_manager(checked.local)
     journal = Journal(secrets=list(spec.redacted))
     for observer in (journal, *observers):
@@ -66,13 +68,21 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     control, settings = Control(), settings_for(store, checked)
     scratch = settings["scratch"]
     with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
+        pins = pins_of(checked, store, relock=options.relock)
+        stale = {} if options.relock else stale_pins(checked, store)
+        lock = locked(checked, store, pins)
+        checked = with_pins(checked, pins)
+        stages = build_stages(checked, options.until)
         clean_scratch(Path(scratch))
         started = datetime.now(UTC)
         folder = _run_folder(store, spec.name, started)
         journal.open(folder)
         executor = choose_executor(checked, stages, options, settings)
         session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
+        session.notices.extend(stale.values())
         _write_plan(session, stages, options)
+        for path in (lock_path(store, spec.name), folder / FILE_NAME):
+            write_lock(path, lock)
         return _run(session, stages, started, journal)
 
 

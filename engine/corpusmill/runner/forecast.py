@@ -19,7 +19,7 @@ from corpusmill.runner.driver import DEFAULT_STORE, RUNNERS, settings_for
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
 from corpusmill.runner.records import list_runs
-from corpusmill.runner.references import pinned
+from corpusmill.runner.references import pins_of, stale_pins, with_pins
 from corpusmill.runner.session import Session
 from corpusmill.runner.unit import Outcome, Unit
 from corpusmill.runner.worker import run_unit
@@ -48,6 +48,8 @@ class StageForecast:
     rows: int | None = None
     bytes: int | None = None
     reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Where `spec.lock` is behind the newest runs that this stage refers to."""
 
 
 class _DryExecutor:
@@ -102,10 +104,13 @@ class _Listener:
         self.finished[stage["id"]] = stage
 
 
-def forecast(checked: CheckedSpec, store_uri: str | None, until: str | None = None) -> list[StageForecast]:
+def forecast(
+    checked: CheckedSpec, store_uri: str | None, until: str | None = None, *, relock: bool = False
+) -> list[StageForecast]:
     """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document."""
     store = Store(store_uri or checked.spec.store or DEFAULT_STORE)
-    checked = pinned(checked, store)
+    stale = {} if relock else stale_pins(checked, store)
+    checked = with_pins(checked, pins_of(checked, store, relock=relock))
     listener, manager = _Listener(), plugin_manager(checked.local)
     manager.register(listener)
     settings = settings_for(store, checked)
@@ -123,6 +128,7 @@ def forecast(checked: CheckedSpec, store_uri: str | None, until: str | None = No
         if one.state != "cached":
             pending.update(one.steps)
             one.reasons += _changes(stage, session, earlier)
+        one.notes = [stale[text] for text in dict.fromkeys(_reference_texts(stage)) if text in stale]
         forecasts.append(one)
     return forecasts
 
@@ -151,6 +157,10 @@ def _upstream(stage: Stage) -> set[str]:
     own = {step.id for step in stage.steps}
     refs = (ref for step in stage.steps for bound in step.inputs.values() for ref in bound)
     return {ref.step for ref in refs if ref.local and ref.step is not None and ref.step not in own}
+
+
+def _reference_texts(stage: Stage) -> list[str]:
+    return [ref.text for step in stage.steps for bound in step.inputs.values() for ref in bound]
 
 
 def _last_ingredients(store: Store, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from corpusmill.dataset.store import Store
 from corpusmill.errors import UsageError
 from corpusmill.runner.records import RunRecord, latest_run
 from corpusmill.runner.replay_sources import Match, dataset_row
+from corpusmill.runner.spec_lock import FILE_NAME, Pin, read_lock
 from corpusmill.runner.trace import Located
 
 
@@ -57,6 +58,11 @@ class Route:
         """The run's store."""
         return Store(self._record.store)
 
+    @cached_property
+    def _pins(self) -> Mapping[str, Pin]:
+        """What references to other runs meant to this run."""
+        return read_lock(self._record.folder / FILE_NAME)
+
     def legs(self) -> list[Leg]:
         """Return the stages in the order the document went through them; empty where the plan does not say."""
         document, verdict = self._located.id, self._located.outcome
@@ -78,6 +84,9 @@ class Route:
         """Return what a reference in `needs` means, or None where its output is not recorded."""
         if reference.startswith("store:"):
             return Bound(reference.removeprefix("store:"), None)
+        pin = self._pins.get(reference)
+        if pin is not None:
+            return Bound(pin.digest, None, pin.split)
         if reference.startswith("run:"):
             other, _, reference = reference.removeprefix("run:").partition("/")
             name, _, time = other.partition("@")
