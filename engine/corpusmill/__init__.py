@@ -6,7 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from corpusmill.errors import CorpusmillError, CorruptFile, InputError, OperatorError
+    from corpusmill.errors import CorpusmillError, CorruptFile, InputError, OperatorError, SpecError, UsageError
+    from corpusmill.face.applied import Annotated, Applied, Cleaned, Deduplicated, Grown, Judged, Labelled, Verdict
+    from corpusmill.face.apply import apply
+    from corpusmill.face.dataset import Dataset
+    from corpusmill.face.opening import Artifact, open, open_artifact, open_tokens  # noqa: A004, F401
+    from corpusmill.face.running import Run, run
+    from corpusmill.face.tokens import TokenDataset
     from corpusmill.plugin.dedup_kind import Deduplicator, Sketch
     from corpusmill.plugin.global_kinds import (
         Evaluator,
@@ -39,7 +45,13 @@ API = 1
 """Version of the plugin interface; a plugin written for another one is refused with words."""
 
 _PLACES = {
-    "errors": ("CorpusmillError", "CorruptFile", "InputError", "OperatorError"),
+    "errors": ("CorpusmillError", "CorruptFile", "InputError", "OperatorError", "SpecError", "UsageError"),
+    "face.applied": ("Annotated", "Applied", "Cleaned", "Deduplicated", "Grown", "Judged", "Labelled", "Verdict"),
+    "face.apply": ("apply",),
+    "face.dataset": ("Dataset",),
+    "face.opening": ("Artifact", "open", "open_artifact", "open_tokens"),
+    "face.running": ("Run", "run"),
+    "face.tokens": ("TokenDataset",),
     "plugin.dedup_kind": ("Deduplicator", "Sketch"),
     "plugin.global_kinds": ("Evaluator", "Loader", "Packer", "Predictor", "TokenizerTrainer", "Trainer", "Writer"),
     "plugin.hookspecs": ("hookimpl",),
@@ -64,13 +76,19 @@ _HOME = {name: module for module, names in _PLACES.items() for name in names}
 __all__ = [
     "API",
     "KEPT",
+    "Annotated",
     "Annotator",
+    "Applied",
+    "Artifact",
     "Augmented",
     "Augmenter",
+    "Cleaned",
     "Cleaner",
     "Context",
     "CorpusmillError",
     "CorruptFile",
+    "Dataset",
+    "Deduplicated",
     "Deduplicator",
     "Documents",
     "DocumentsInput",
@@ -78,8 +96,11 @@ __all__ = [
     "Evaluator",
     "Filter",
     "GlobalOperator",
+    "Grown",
     "InputError",
     "InputFile",
+    "Judged",
+    "Labelled",
     "Loader",
     "Metrics",
     "MetricsInput",
@@ -95,26 +116,35 @@ __all__ = [
     "Reader",
     "Reject",
     "Rule",
+    "Run",
     "Size",
     "Sketch",
     "Slice",
+    "SpecError",
     "Splitter",
+    "TokenDataset",
     "Tokenizer",
     "TokenizerInput",
     "TokenizerTrainer",
     "Tokens",
     "TokensInput",
     "Trainer",
+    "UsageError",
+    "Verdict",
     "Verdicts",
     "Windows",
     "Work",
     "Writer",
     "__version__",
+    "apply",
     "at_least",
     "at_most",
     "decide",
     "hookimpl",
+    "open_artifact",
+    "open_tokens",
     "option",
+    "run",
 ]
 
 

@@ -22,7 +22,7 @@ def cluster() -> Iterator[None]:
 
     from corpusmill.runner import ray_executor
 
-    ray_executor._connect(None, 2)
+    ray_executor.connect(None, 2)
     yield
     ray.shutdown()
 
@@ -117,12 +117,12 @@ def test_a_start_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     failing = {1}
-    assert ray_executor._connect(None, 1)
+    assert ray_executor.connect(None, 1)
     assert len(calls) == 2
     calls.clear()
     failing = {1, 2}
     with pytest.raises(ExecutorError, match="did not start: RuntimeError: the raylet") as caught:
-        ray_executor._connect(None, 1)
+        ray_executor.connect(None, 1)
     assert "--executor inline" in str(caught.value)
 
 

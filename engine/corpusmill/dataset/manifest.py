@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from corpusmill.dataset.hashing import canonical_json, hash_json
 from corpusmill.dataset.part import Part, read_part, read_table, write_table
-from corpusmill.dataset.schema import SPLIT, describe_schema
+from corpusmill.dataset.schema import SPLIT, conform, describe_schema
 from corpusmill.dataset.selection import Selection, read_selection
 from corpusmill.dataset.store import FORMAT, FileRef, Store
 from corpusmill.errors import StoreError
@@ -119,6 +119,15 @@ def entry_batches(
             batch = batch.filter(pc.fill_null(pc.equal(batch.column(SPLIT), split), False))
         if batch.num_rows:
             yield batch.select(wanted) if wanted is not None and extra else batch
+
+
+def entry_rows(store: Store, entry: Entry, schema: pa.Schema, split: str | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the selected rows of one part with exactly these columns, null where the part lacks one (unions)."""
+    with pa.memory_map(str(store.path(entry.part.file))) as source:
+        known = pa.ipc.open_file(source).schema.names
+    present = [name for name in schema.names if name in known]
+    for batch in entry_batches(store, entry, present or known[:1], split):
+        yield conform(batch, schema)
 
 
 _PARTS = pa.schema(

@@ -22,6 +22,7 @@ from corpusmill.plugin.registry import Registry
 from corpusmill.plugin.resolve import resolve
 from corpusmill.spec.loading import Source, read
 from corpusmill.spec.model import PluginName, Spec, Step
+from corpusmill.spec.overrides import Override
 from corpusmill.spec.problems import Problems
 
 
@@ -29,7 +30,7 @@ def check(
     source: Source,
     *,
     params: Mapping[str, Any] | None = None,
-    sets: Sequence[str] = (),
+    sets: Sequence[Override] = (),
     profile: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,

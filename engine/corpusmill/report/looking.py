@@ -70,7 +70,7 @@ def _stored(store: str, digest: str, split: str | None, rows: int) -> Inspection
     from corpusmill.dataset.store import Store
 
     opened = Store(store)
-    whole = _whole_digest(opened, digest)
+    whole = whole_digest(opened, digest)
     if opened.storage.exists(f"datasets/{whole}/manifest.json"):
         return _dataset(opened, whole, split, rows)
     artifact = open_artifact(opened, whole)
@@ -102,7 +102,7 @@ def _dataset(store: Any, digest: str, split: str | None, rows: int) -> Inspectio
     return Inspection(f"documents {digest}", facts, columns, first)
 
 
-def _whole_digest(store: Any, digest: str) -> str:
+def whole_digest(store: Any, digest: str) -> str:
     """Return the digest a prefix stands for; listing is only done for a prefix."""
     for kind in ("datasets", "artifacts"):
         if store.storage.exists(f"{kind}/{digest}/manifest.json"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 from corpusmill.spec.building import build
 from corpusmill.spec.composer import MAX_BYTES, compose
 from corpusmill.spec.model import Spec
-from corpusmill.spec.nodes import MapNode, Node, from_plain
-from corpusmill.spec.overrides import apply_profile, apply_sets, apply_settings
+from corpusmill.spec.nodes import MapNode, Node, from_plain, plain
+from corpusmill.spec.overrides import Override, apply_profile, apply_sets, apply_settings
 from corpusmill.spec.params import read_params
 from corpusmill.spec.problems import Mark, Problem, Problems
 from corpusmill.spec.substitution import MISSING, Substitution
@@ -23,7 +24,7 @@ def load(
     source: Source,
     *,
     params: Mapping[str, Any] | None = None,
-    sets: Sequence[str] = (),
+    sets: Sequence[Override] = (),
     profile: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -36,7 +37,7 @@ def load(
 def read(
     source: Source,
     params: Mapping[str, Any] | None = None,
-    sets: Sequence[str] = (),
+    sets: Sequence[Override] = (),
     profile: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -74,7 +75,9 @@ def _root(source: Source, problems: Problems) -> tuple[str, Path, MapNode | None
         except ValueError as error:
             problems.add(str(error), expected="text, numbers, booleans, lists and mappings")
             node = None
-        return "", Path.cwd(), _mapping(node, problems)
+        # JSON is YAML: a spec given as a mapping is recorded with its runs as one given as a file is.
+        recorded = json.dumps(plain(node), indent=2, ensure_ascii=False) if node is not None else ""
+        return recorded, Path.cwd(), _mapping(node, problems)
     problems.file = os.fspath(source)
     text = _text(Path(source), problems, "")
     base = Path(source).resolve().parent

@@ -10,6 +10,9 @@ from corpusmill.spec.composer import compose
 from corpusmill.spec.nodes import ListNode, MapNode, Node, from_plain, moved
 from corpusmill.spec.problems import Mark, Problems
 
+Override = str | tuple[str, Any]
+"""`PATH=VALUE` as the command line gives it, or a path and a Python value."""
+
 _PROFILE = ("run", "store", "resources", "limits")
 _TOP = ("name", "seed", "store")
 _TOP_GROUPS = ("run", "limits")
@@ -47,9 +50,16 @@ def apply_settings(root: MapNode, settings: Mapping[str, Any]) -> None:
         target.put(name, from_plain(value, tuple(path.split(".")), f"--{name.replace('_', '-')}"))
 
 
-def apply_sets(root: MapNode, sets: Iterable[str], problems: Problems) -> None:
-    """Apply `--set PATH=VALUE`; the value is YAML: a number, a text, `[1, 2]`, `{type: linear}`."""
-    for text in sets:
+def apply_sets(root: MapNode, sets: Iterable[Override], problems: Problems) -> None:
+    """Apply `--set PATH=VALUE`; the value is YAML: a number, a text, `[1, 2]`, `{type: linear}`.
+
+    From Python the value comes as it is: a pair of path and value.
+    """
+    for one in sets:
+        if not isinstance(one, str):
+            _set_plain(root, one[0], one[1], problems)
+            continue
+        text = one
         path, equals, value = text.partition("=")
         origin = f"--set {path}"
         if not equals or not all(path.split(".")):
@@ -57,6 +67,16 @@ def apply_sets(root: MapNode, sets: Iterable[str], problems: Problems) -> None:
             continue
         node = compose(value, problems, origin) or Node(Mark(origin=origin))
         _set(root, path.split("."), node, Mark(origin=origin), problems)
+
+
+def _set_plain(root: MapNode, path: str, value: Any, problems: Problems) -> None:
+    mark = Mark(origin=path)
+    try:
+        node = from_plain(value, tuple(path.split(".")), path)
+    except ValueError as error:
+        problems.add(str(error), mark, expected="text, numbers, booleans, lists and mappings")
+        return
+    _set(root, path.split("."), node, mark, problems)
 
 
 def _set(root: MapNode, parts: list[str], node: Node, mark: Mark, problems: Problems) -> None:

@@ -16,9 +16,9 @@ WORKERS = 2
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """A local cluster of two workers, started as a run starts it; runs find it and leave it up."""
-    from corpusmill.runner.ray_executor import _connect
+    from corpusmill.runner.ray_executor import connect
 
-    assert _connect(None, WORKERS)
+    assert connect(None, WORKERS)
     yield
     ray.shutdown()
 
