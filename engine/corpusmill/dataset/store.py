@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from corpusmill.dataset.commits import EVERY, CommitLog
 from corpusmill.dataset.hashing import canonical_json, hash_bytes, hash_file, hash_json
 from corpusmill.dataset.storage import Storage, open_storage
 from corpusmill.errors import ChecksumError, NotDeterministicError, StoreError
@@ -53,6 +55,7 @@ class Store:
         self.storage: Storage = open_storage(uri)
         self.uri = self.storage.uri
         self._verified: set[str] = set()
+        self.commits = CommitLog(self.storage, self.scratch)
 
     @property
     def runs_root(self) -> Path:
@@ -121,7 +124,10 @@ class Store:
         (named by `operators`); for models on other machines the first record stands.
         """
         data = canonical_json(record)
-        existing = self.record(_commit_name(key), data)
+        try:
+            existing = self.commits.put_if_absent(key, data)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, len(data)) from error
         if existing is None or existing == data:
             return record
         standing: dict[str, Any] = orjson.loads(existing)
@@ -150,18 +156,38 @@ class Store:
 
     def committed(self, key: str) -> dict[str, Any] | None:
         """Return the record under a key, or None; one that is torn counts as none and is removed."""
-        try:
-            record: dict[str, Any] = orjson.loads(self.storage.read(_commit_name(key)))
-        except FileNotFoundError:
+        data = self.commits.read(key)
+        if data is None:
             return None
+        try:
+            record: dict[str, Any] = orjson.loads(data)
         except orjson.JSONDecodeError:
             self.forget(key)
             return None
         return record
 
-    def forget(self, key: str) -> None:
-        """Remove a commit record, so that its work is done again."""
-        self.storage.delete(_commit_name(key))
+    def forget(self, key: str, *, later: bool = False) -> None:
+        """Remove a commit record, so that its work is done again; many go at once, `later`, with `settle`."""
+        try:
+            self.commits.forget(key, later=later)
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, 0) from error
+
+    def settle(self) -> None:
+        """Remove the records that were to be forgotten later; before work that may make them again."""
+        try:
+            self.commits.settle()
+        except OSError as error:
+            raise _full_or_forbidden(error, self.uri, 0) from error
+
+    def gather(self, keys: Iterable[str] = (), least: int = EVERY) -> None:
+        """Note that these keys were committed, and merge the records that stand alone when there are `least`.
+
+        For drivers. What fails here (a full disk) is left for another time: nothing depends on it.
+        """
+        self.commits.alone.update(keys)
+        with contextlib.suppress(OSError):
+            self.commits.consolidate(least)
 
     def has_files(self, references: list[FileRef]) -> bool:
         """Say whether all these files are there with the size they were committed with."""
@@ -176,10 +202,6 @@ def make_key(unit: str, *parts: Any) -> str:
 def content_name(value: Any) -> str:
     """Return the digest that names a small JSON-able thing (a manifest's content)."""
     return hash_bytes(canonical_json(value))
-
-
-def _commit_name(key: str) -> str:
-    return f"commits/{key[:2]}/{key}.json"
 
 
 def _differing(left: dict[str, Any], right: dict[str, Any]) -> str:

@@ -191,7 +191,7 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
     files += [FileRef.from_json(one) for one in record.get("values", {}).values()]
     if session.store.has_files(files):
         return record
-    session.store.forget(key)
+    session.store.forget(key, later=True)
     return None
 
 

@@ -108,6 +108,7 @@ class Session:
 
         def done(unit: Unit, result: Done) -> None:
             on_done(unit, result)
+            self.store.gather([unit.key])
             progress.done += 1
             progress.bytes += unit.weight
             self.report(progress)
@@ -116,6 +117,7 @@ class Session:
             tick()
             self.report(progress)
 
+        self.store.settle()
         run_units(
             self.executor,
             units,
