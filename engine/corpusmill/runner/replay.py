@@ -14,6 +14,7 @@ from corpusmill.plugin.identity import code_identity
 from corpusmill.runner.decision import StepDecision
 from corpusmill.runner.records import RunRecord
 from corpusmill.runner.replay_route import Leg, Route
+from corpusmill.runner.replay_segments import replayed_cuts
 from corpusmill.runner.replay_sources import differing_columns, file_row
 from corpusmill.runner.replay_steps import replay_step
 from corpusmill.runner.search import count_duplicates
@@ -130,6 +131,8 @@ class _Replay:
 
     def _dedup(self, leg: Leg) -> StepDecision:
         step = leg.steps[0]
+        if f"{step['id']}.cuts" in (self._record.outputs.get("outputs") or {}):
+            return replayed_cuts(self._record, self._route.store, leg)
         if leg.verdict != "kept":
             return _at(leg, 0, leg.verdict)
         number = count_duplicates(self._record, str(step["id"]), leg.document)
