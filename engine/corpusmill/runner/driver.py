@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.commits import LEFT_OVER
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.store import Store
 from corpusmill.errors import CorpusmillError, Interrupted, StoreError, UsageError
@@ -113,6 +114,7 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
         session.executor.cancel()
     finally:
         session.executor.close()
+        session.store.gather(least=LEFT_OVER)
     outputs = _outputs(session, status, started, time.monotonic() - began, failure)
     try:
         (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
