@@ -2,7 +2,7 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench
+.PHONY: help setup demo test check fmt docs bench
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +26,9 @@ check: setup ## style, floors and types, without running anything
 fmt: setup ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## write the generated pages and the pipelines' schema anew
+	$(BIN)/python scripts/reference.py
 
 bench: setup ## measure; results go to benchmarks/results
 	$(BIN)/python benchmarks/run.py

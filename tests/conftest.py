@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import stat
+import sysconfig
 import tempfile
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +71,38 @@ def test_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("CORPUSMILL_TEST_DATA names no folder with the real test data")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def fresh_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment variables of a virtual environment to install into: it has all that this one has, and no index.
+
+    `corpusmill`, `python` and `pip` on its PATH are its own.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+    around = sysconfig.get_path("purelib") + "\n" + _editable()
+    Path(paths["purelib"], "around.pth").write_text(around, encoding="utf-8")
+    starts = {name: f"-m {name}" for name in ("pip", "pytest", "ruff")}
+    starts["corpusmill"] = '-c "from corpusmill.cli import main; main()"'
+    for name, start in starts.items():
+        script = Path(paths["scripts"], name)
+        script.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" {start} "$@"\n', encoding="utf-8")
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([paths["scripts"], os.environ["PATH"]]),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "NO_COLOR": "1",
+    }
+
+
+def _editable() -> str:
+    """The source roots of an editable install, which a .pth file that is itself reached by one would not add."""
+    import corpusmill
+
+    root = Path(corpusmill.__file__).parents[1]
+    return f"{root}\n{root.parent / 'plugins'}\n" if root.name == "engine" else ""

@@ -10,6 +10,7 @@ from corpusmill.plugin.describe import OptionText, describe_options
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.registry import Registered
 from corpusmill.plugin.resolve import resolve
+from corpusmill.spec.scalars import plain_value
 
 
 def operator_facts(registered: Registered) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def operator_facts(registered: Registered) -> dict[str, Any]:
         "inputs": {name: _port(port) for name, port in operator.ports().items()},
         "output": operator.output,
         "outputs": dict(operator.outputs),
-        **_columns(operator),
+        **_columns(operator, options),
         "resources": dict(operator.resources),
         "options": [vars(option) for option in options],
         "example": _example(registered.uses, operator, options),
@@ -73,13 +74,14 @@ def _port(port: Any) -> str:
     return ", ".join(words)
 
 
-def _columns(operator: type[Operator]) -> dict[str, Any]:
-    """Columns with all options at their defaults; nothing is said where they depend on options without one."""
+def _columns(operator: type[Operator], options: list[OptionText]) -> dict[str, Any]:
+    """Columns with options at their defaults and a word where one is a must; nothing where that is not enough."""
     try:
-        one = operator()
+        needed = {option.name: plain_value(_placeholder(option)) for option in options if option.required}
+        one = operator(operator.Options(**needed))
         adds = {name: str(kind) for name, kind in one.adds().items()}
         return {"reads": list(one.reads()), "adds": adds}
-    except Exception:  # noqa: BLE001 - required options are missing, so the columns cannot be known
+    except Exception:  # noqa: BLE001 - a stranger's operator may refuse the word, so the columns cannot be known
         return {"reads": [], "adds": {}}
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from corpusmill.spec.units import parse_duration, parse_size
+from corpusmill.spec.units import exact_size, parse_duration, parse_size
 
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "nothing", Any: "anything"}
 _QUANTITIES = {parse_size: "size", parse_duration: "duration"}
@@ -43,6 +43,8 @@ class OptionText:
             return "required"
         if self.default is None:
             return "optional"
+        if self.type.startswith("size") and isinstance(self.default, int):
+            return f"default {exact_size(self.default)}"
         return f"default {json.dumps(self.default, ensure_ascii=False, default=str)}"
 
     @property

@@ -113,11 +113,17 @@ def _extra_error(registered: Registered, missing: list[str]) -> PluginError:
     )
 
 
+def base_class(kind: str) -> type[Operator]:
+    """Return the class that operators of a kind (`filter`, `clean`, …) are subclasses of."""
+    module, _, name = _BASES[kind].partition(":")
+    return getattr(import_module(f"corpusmill.plugin.{module}"), name)  # type: ignore[no-any-return]
+
+
 def _check_kind(registered: Registered, operator: type) -> None:
     kind = registered.uses.partition(".")[0]
-    module, _, name = _BASES[kind].partition(":")
-    base = getattr(import_module(f"corpusmill.plugin.{module}"), name)
+    base = base_class(kind)
     if not issubclass(operator, base):
+        name = base.__name__
         raise PluginError(
             f"operator {registered.uses!r} of {registered.owner}: class {operator.__name__!r} is not a {name}",
             expected=f"a subclass of corpusmill.{name} for names that start with {kind!r}",

@@ -32,6 +32,15 @@ def format_size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def exact_size(count: int) -> str:
+    """Return bytes as a spec would say them, in the largest unit that loses nothing: 67108864 -> '64 MiB'."""
+    for power in range(4, 0, -1):
+        for base, letters in ((1024, "iB"), (1000, "B")):
+            if count and count % base**power == 0:
+                return f"{count // base**power} {'kMGT'[power - 1] if base == 1000 else 'KMGT'[power - 1]}{letters}"
+    return str(count)
+
+
 def _quantity(value: object, units: dict[str, float] | dict[str, int], expected: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"expected {expected}, not {value!r}")

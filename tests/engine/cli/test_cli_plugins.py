@@ -58,7 +58,7 @@ def test_a_page_shows_types_units_ranges_and_defaults(capsys: pytest.CaptureFixt
         "makes  documents; by name: removed (documents)",
         "reads  text",
         "  min_words     integer ≥ 0, ≤ 10,000 (words), default 50. Fewest words of a document that stays",
-        "  buffer        size (bytes), default 1048576. Memory to use",
+        "  buffer        size (bytes), default 1 MiB. Memory to use",
         '  dialect       one of gopher, datatrove, dolma, default "gopher". Whose rules to follow',
         "  lexicon       text, optional. File with one word a line",
         "  - {uses: filter.short}",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.spec.units import format_size, parse_duration, parse_size
+from corpusmill.spec.units import exact_size, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,17 @@ def test_a_size_is_shown_short(count: float, text: str) -> None:
 def test_what_is_shown_is_near_what_is_meant(count: int) -> None:
     """A shown size, typed in again, is within its rounding."""
     assert abs(parse_size(format_size(count)) - count) <= 0.051 * max(count, 1)
+
+
+@given(st.integers(0, 1 << 53))
+def test_an_exact_size_is_read_back(count: int) -> None:
+    """What is told of a default can be written into a spec and means the same."""
+    assert parse_size(exact_size(count)) == count
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(64 << 20, "64 MiB"), (512_000_000, "512 MB"), (2000, "2 kB"), (0, "0"), (1023, "1023")]
+)
+def test_an_exact_size_takes_the_largest_unit_that_loses_nothing(count: int, text: str) -> None:
+    """Powers of 1024 before those of 1000."""
+    assert exact_size(count) == text
