@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from corpusmill_plugins.kernels.environment import OFFLINE, environment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +27,13 @@ class SequenceScorer:
     """
 
     def __init__(self, folder: Path, device: str, threads: int):
-        os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-        import torch
-        import transformers
+        with environment(OFFLINE):
+            import torch
+            import transformers
         from tokenizers import Tokenizer
 
         transformers.utils.logging.disable_progress_bar()  # the engine shows progress
+        transformers.utils.logging.set_verbosity_error()
         self.device, self.threads = device, threads
         model = transformers.AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True

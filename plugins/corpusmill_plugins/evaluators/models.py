@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from corpusmill_plugins.kernels.environment import OFFLINE, PASSIVE, environment
+
 
 def quiet_transformers() -> Any:
     """Return transformers, offline and without bars and load reports of its own: the engine shows progress."""
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    import transformers
+    with environment(OFFLINE):
+        import transformers
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
@@ -21,8 +22,8 @@ def quiet_transformers() -> Any:
 
 def load(auto_class: str, folder: Path, device: str) -> Any:
     """Return the model of a folder, ready to be applied; nothing is looked up on a hub."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on shared cores
-    import torch
+    with environment(**PASSIVE):
+        import torch
 
     loader = getattr(quiet_transformers(), auto_class)
     model = loader.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
 from corpusmill import InputError, Loader, option
+from corpusmill_plugins.kernels.environment import OFFLINE, environment
 from corpusmill_plugins.loaders.local_path import resolve
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
@@ -64,7 +64,6 @@ class LoadModel(Loader):
 
 def check_config(folder: Path) -> str:
     """Return the model type of a folder's config.json; raises InputError if transformers does not know it."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
     place = folder / "config.json"
     expected = "a folder as `save_pretrained` writes it, with config.json"
     if not place.is_file():
@@ -79,8 +78,8 @@ def check_config(folder: Path) -> str:
             where=str(place),
             expected="a model whose code is in transformers (no `auto_map`)",
         )
-    from transformers import AutoConfig
-
+    with environment(OFFLINE):
+        from transformers import AutoConfig
     try:
         return str(AutoConfig.from_pretrained(str(folder), local_files_only=True).model_type)
     except Exception as cause:  # transformers raises what its model classes raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from corpusmill import CorpusmillError
+from corpusmill_plugins.kernels.environment import OFFLINE, environment
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -27,8 +27,8 @@ TOKENIZER_FILES = (
 
 def quiet_transformers() -> Any:
     """Return transformers, offline and without bars and load reports of its own: the engine shows progress."""
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-    import transformers
+    with environment(OFFLINE):
+        import transformers
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from corpusmill_plugins.kernels.environment import PASSIVE, environment
+
+WORKSPACE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""Read once, when CUDA starts; without it torch refuses deterministic matrix products."""
 
 
 @contextmanager
 def deterministic(threads: int) -> Iterator[None]:
     """Use deterministic algorithms and this many CPU threads; put torch's settings and generator back afterwards."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once, when CUDA starts
-    # Threads that spin at a barrier starve each other where cores are shared: steps of 1 s took over 20 s. This is
-    # read when torch is loaded, so it helps a process that has not loaded it yet.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
+    with environment(**PASSIVE):
+        import torch
+    with environment(**WORKSPACE), _settings(torch, threads):
+        yield
 
+
+@contextmanager
+def _settings(torch: Any, threads: int) -> Iterator[None]:
     was = (torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.get_rng_state())
     filled = torch.utils.deterministic.fill_uninitialized_memory
     try:

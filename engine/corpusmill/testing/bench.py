@@ -1,0 +1,174 @@
+"""One operator on the bench: built as the engine builds it, with samples bound to its ports, tried once and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from corpusmill.plugin.operator import Context
+from corpusmill.testing.attempt import Raised, attempt, place_of
+from corpusmill.testing.corpus import NULLS, ORDINARY, UNICODE, make_batch
+from corpusmill.testing.findings import Broken, Fault, NotApplicable, shown_texts
+from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome
+from corpusmill.testing.samples import Samples
+from corpusmill.testing.shrinking import Texts, smallest
+from corpusmill.testing.trials import WORK_KINDS, try_once
+from corpusmill.testing.watch import ONCE, Watch
+
+STEP, SEED = "check", 7
+Trial = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Go:
+    """One watched go: what it made or what went wrong, and what it did to the process around it."""
+
+    made: Trial | None
+    problem: Raised | Broken | NotApplicable | None
+    changes: dict[str, str]
+
+
+class Unusable(Exception):
+    """The operator could not be tried at all; the claim `runs` says why."""
+
+
+class Bench:
+    """An operator class with options and samples. `uses` is how people call it."""
+
+    def __init__(self, uses: str, operator: type[Any], options: Any, samples: Samples):
+        self.uses, self.operator, self.options, self.samples = uses, operator, options, samples
+        self.kind: str = operator.kind
+        self.exact: bool = operator.exact
+        self.numbers = False
+        """Whether columns that samples do not have hold numbers instead of words."""
+        self.texts: Texts = [*ORDINARY, *UNICODE, *NULLS]
+        """The texts that the operator can be tried on: all but those it fails on."""
+
+    def build(self, *, options: Any = None, step: str = STEP, seed: int = SEED, set_up: bool = True) -> Any:
+        """Return a new operator."""
+        ports = self.operator.ports() if self.kind not in WORK_KINDS else {}
+        inputs = {
+            name: self.samples.port(port.artifact, many=port.many)
+            for name, port in ports.items()
+            if port.artifact not in ("documents", "tokens")
+        }
+        context = Context(step=step, seed=seed, base=str(self.samples.folder), inputs=inputs)
+        operator = self.operator(self.options if options is None else options, context)
+        if set_up:
+            operator.setup()
+        return operator
+
+    @cached_property
+    def one(self) -> Any:
+        """The operator of the first go, shared by claims that need no fresh one."""
+        return self.build()
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it says it reads."""
+        return tuple(self.build(set_up=False).reads())
+
+    def batch(self, texts: Sequence[str | None]) -> pa.RecordBatch:
+        """Return documents with these texts and all columns the operator reads."""
+        return make_batch(texts, self.reads, number=self.numbers)
+
+    def outcome(self, texts: Sequence[str | None], operator: Any = None) -> Outcome:
+        """Return what the operator makes of each of these texts."""
+        return outcome(self.one if operator is None else operator, self.batch(texts))
+
+    @cached_property
+    def first(self) -> Go:
+        """The first go."""
+        return self._watched(self._first_go)
+
+    @cached_property
+    def second(self) -> Go:
+        """A go with a fresh operator, made alike."""
+        return self._watched(lambda: try_once(self, self.build()))
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        """What the operator did to the process, by claim.
+
+        A library may set variables and settings when it is loaded, once in a process; what is the operator's own
+        doing happens again in the second go.
+        """
+        again = self.second.changes
+        return {claim: seen for claim, seen in self.first.changes.items() if claim not in ONCE} | again
+
+    def _watched(self, go: Callable[[], Trial]) -> Go:
+        made: Trial | Raised | None = None
+        problem: Raised | Broken | NotApplicable | None = None
+        with Watch() as watch:
+            try:
+                made = attempt(self.operator, go)
+            except (Broken, NotApplicable) as error:
+                problem = error
+        if isinstance(made, Raised):
+            return Go(None, made, watch.changes)
+        return Go(made, problem, watch.changes)
+
+    def made(self) -> Trial:
+        """Return what the first go made; raises Broken, NotApplicable or Unusable."""
+        return self._made(self.first)
+
+    def made_again(self) -> Trial:
+        """Return what the second go made; raises likewise."""
+        return self._made(self.second)
+
+    def _made(self, go: Go) -> Trial:
+        if isinstance(go.problem, Raised):
+            raise Unusable
+        if go.problem is not None:
+            raise go.problem
+        assert go.made is not None
+        return go.made
+
+    def fault(self, seen: str, texts: Texts | None = None, shown: str | None = None) -> Fault:
+        """Return a fault at the operator's working method."""
+        smallest_input = shown_texts(texts) if texts is not None else shown
+        return Fault(seen, smallest_input, place_of(self.operator))
+
+    def raises(self, texts: Sequence[str | None]) -> Raised | None:
+        """Return what the operator raises on these texts in one batch."""
+        found = attempt(self.operator, lambda: self.outcome(texts))
+        return found if isinstance(found, Raised) else None
+
+    def smallest_raising(self, texts: Sequence[str | None], raised: Raised) -> Texts:
+        """Return the smallest texts on which the operator still raises the same."""
+
+        def fails(some: Texts) -> bool:
+            try:
+                again = self.raises(some)
+            except Broken:
+                return False
+            return again is not None and type(again.error) is type(raised.error)
+
+        return smallest(texts, fails)
+
+    def _first_go(self) -> Trial:
+        operator = self.one
+        if self.kind in ROW_KINDS:
+            self._settle_columns()
+            self._settle_texts()
+        return try_once(self, operator)
+
+    def _settle_columns(self) -> None:
+        """Columns that the samples do not have hold words, unless the operator can only do with numbers."""
+        if set(self.reads) <= set(make_batch([]).schema.names) or self.raises(ORDINARY[:3]) is None:
+            return
+        self.numbers = True
+        self.numbers = self.raises(ORDINARY[:3]) is None
+
+    def _settle_texts(self) -> None:
+        """Leave out the texts on which the operator raises: each has a claim that says so."""
+        if self.raises(self.texts) is None:
+            return
+        usable = [text for text in self.texts if self.raises([text]) is None]
+        if not usable or self.raises(usable) is not None:
+            usable = [text for text in usable if text in ORDINARY] or list(ORDINARY)
+        self.texts = usable

@@ -1,0 +1,94 @@
+"""Claims about declared columns, rows and verdicts: an operator does what it says, to the rows it was given."""
+
+from __future__ import annotations
+
+import re
+
+from corpusmill.testing.attempt import Raised, attempt
+from corpusmill.testing.bench import Bench
+from corpusmill.testing.claims import Claim, promised
+from corpusmill.testing.comparison import first_difference
+from corpusmill.testing.findings import Fault
+from corpusmill.testing.outcomes import ROW_KINDS, outcome
+
+_LABEL = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def check_reads(bench: Bench) -> Fault | None:
+    """With the declared columns alone it gives the same; other columns change nothing."""
+    whole = list(bench.made().values())
+    batch = bench.batch(bench.texts)
+    declared = [name for name in batch.schema.names if name == "id" or name in bench.reads]
+    found = attempt(bench.operator, lambda: outcome(bench.one, batch.select(declared)))
+    if isinstance(found, Raised):
+        seen = f"with the columns {', '.join(declared)} alone it raised {found.words}"
+        return Fault(seen, where=found.where)
+    row = first_difference(whole, found, exact=bench.exact)
+    if row is None:
+        return None
+    for name in (one for one in batch.schema.names if one not in declared):
+        names = [one for one in batch.schema.names if one != name]
+        if first_difference(whole, outcome(bench.one, batch.select(names)), exact=bench.exact) is not None:
+            return bench.fault(
+                f"its result depends on the column {name!r}, which reads() does not name", [bench.texts[row]]
+            )
+    return bench.fault("its result depends on columns that reads() does not name", [bench.texts[row]])
+
+
+def check_labels(bench: Bench) -> Fault | None:
+    """Labels are names that a spec can write, each once."""
+    labels = tuple(bench.one.labels())
+    if not labels or len(set(labels)) != len(labels):
+        return bench.fault(f"labels() gives {labels!r}, which are not different names")
+    wrong = [one for one in labels if not isinstance(one, str) or not _LABEL.fullmatch(one)]
+    if wrong:
+        return bench.fault(f"labels() gives {wrong[0]!r}; a spec writes labels as STEP.label in small letters")
+    bench.made()
+    return None
+
+
+CLAIMS = (
+    Claim(
+        "adds",
+        "an operator makes exactly the columns it declares, of the types it declares",
+        "make adds() and what is returned agree in names and types",
+        promised,
+        (*ROW_KINDS, "read"),
+    ),
+    Claim(
+        "rows",
+        "every row that comes in goes out or has a verdict; ids, order and other columns stay",
+        "return one result a row; drop rows by verdicts, make rows with an augmenter",
+        promised,
+        ROW_KINDS,
+    ),
+    Claim(
+        "reads",
+        "an operator reads no column that reads() does not name",
+        "name the column in reads(), so that the plan can check that a step before makes it",
+        check_reads,
+        ROW_KINDS,
+        ("memory",),
+    ),
+    Claim(
+        "verdicts",
+        "a removed row names a rule that exists and a value that fails it",
+        "return the measured value that decided; the ledger and whatif believe it",
+        promised,
+        ("filter", "clean"),
+    ),
+    Claim(
+        "labels",
+        "a splitter gives each row one of the labels it declares",
+        "return an index into labels() for each row, and declare every label that can occur",
+        check_labels,
+        ("split",),
+    ),
+    Claim(
+        "parents",
+        "an augmenter's rows stand behind one another by parent, originals unchanged and at most once",
+        "append the rows of one parent before those of the next; made_by is None for untouched originals only",
+        promised,
+        ("augment",),
+    ),
+)
