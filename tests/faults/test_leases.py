@@ -15,7 +15,7 @@ import pytest
 
 from corpusmill.dataset.store import Store
 from corpusmill.errors import RunLocked
-from corpusmill.runner.journal import process_start
+from corpusmill.runner.family import process_start
 from corpusmill.runner.lease import STALE, Lease
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusmill.errors import UsageError, nearest
@@ -21,9 +22,16 @@ EXECUTORS = ("auto", "inline", "ray")
 
 
 def choose_executor(
-    checked: CheckedSpec, stages: Sequence[Stage], options: RunOptions, settings: Mapping[str, Any]
+    checked: CheckedSpec,
+    stages: Sequence[Stage],
+    options: RunOptions,
+    settings: Mapping[str, Any],
+    record: Path | None = None,
 ) -> Executor:
-    """Return the executor that was asked for, or the one that fits the input."""
+    """Return the executor that was asked for, or the one that fits the input.
+
+    `record`: where a local Ray cluster notes its processes, so that none outlives a driver that is killed.
+    """
     if options.debug:
         return DirectExecutor(settings)
     asked = options.executor or checked.spec.run.executor
@@ -43,7 +51,7 @@ def choose_executor(
     from corpusmill.runner.ray_executor import RayExecutor
 
     workers = options.workers or run.workers
-    return RayExecutor(settings, workers=workers, address=address, in_flight=run.in_flight)
+    return RayExecutor(settings, workers=workers, address=address, in_flight=run.in_flight, record=record)
 
 
 def _wants_ray(checked: CheckedSpec, stages: Sequence[Stage]) -> bool:

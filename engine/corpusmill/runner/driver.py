@@ -24,6 +24,8 @@ from corpusmill.runner.lease import Lease
 from corpusmill.runner.leftovers import clean_scratch
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
+from corpusmill.runner.reaper import FILE_NAME as PROCESSES
+from corpusmill.runner.reaper import end_predecessor
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.references import describe_output, locked, pins_of, stale_pins, with_pins
 from corpusmill.runner.session import Session
@@ -69,6 +71,8 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     control, settings = Control(), settings_for(store, checked)
     scratch = settings["scratch"]
     with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
+        record = store.runs_root / "runs" / spec.name / PROCESSES
+        ended = end_predecessor(record)
         pins = pins_of(checked, store, relock=options.relock)
         stale = {} if options.relock else stale_pins(checked, store)
         lock = locked(checked, store, pins)
@@ -78,9 +82,12 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         started = datetime.now(UTC)
         folder = _run_folder(store, spec.name, started)
         journal.open(folder)
-        executor = choose_executor(checked, stages, options, settings)
+        executor = choose_executor(checked, stages, options, settings, record)
         session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
         session.notices.extend(stale.values())
+        if ended:
+            session.notices.append(f"{ended} processes that a killed run had left on this machine were ended")
+            journal.write("predecessor_ended", {"processes": ended})
         _write_plan(session, stages, options)
         for path in (lock_path(store, spec.name), folder / FILE_NAME):
             write_lock(path, lock)

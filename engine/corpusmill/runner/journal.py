@@ -15,6 +15,7 @@ from typing import Any
 
 from corpusmill.errors import StoreError
 from corpusmill.plugin.hookspecs import hookimpl
+from corpusmill.runner.family import process_start
 
 FILE_NAME = "journal.jsonl"
 REDACTED = "***"
@@ -142,17 +143,6 @@ def read_journal(path: Path | str) -> list[Event]:
     lines = content.split(b"\n")
     # A line counts once its newline is there: a prefix of a line can itself be valid JSON only by accident.
     return [_event(line, path, number) for number, line in enumerate(lines[:-1], start=1)]
-
-
-def process_start(pid: int) -> str | None:
-    """Return a mark of when a process of this machine started, so that a reused number is told apart; None: unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # The name (field 2) may hold spaces and brackets: count fields after the last one. Start time is field 22.
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
-    return f"{boot}:{ticks}"
 
 
 def _event(line: bytes, path: Path | str, number: int) -> Event:

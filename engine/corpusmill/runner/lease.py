@@ -17,7 +17,7 @@ import orjson
 
 from corpusmill.dataset.store import Store
 from corpusmill.errors import RunLocked
-from corpusmill.runner.journal import process_start
+from corpusmill.runner.family import process_start
 
 HEARTBEAT = 10.0
 STALE = 120.0

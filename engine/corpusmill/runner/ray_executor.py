@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -15,8 +16,12 @@ from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedE
 
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.ray_pool import RayPool, start_actors
+from corpusmill.runner.reaper import Reaper
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
 from corpusmill.runner.worker import run_in_worker
+
+_MARKER = f"{Path(ray.__file__).parent}{os.sep}"
+"""Stands in the commands of all processes that `ray.init` starts."""
 
 
 class RayExecutor:
@@ -35,9 +40,18 @@ class RayExecutor:
         workers: int | None = None,
         address: str | None = None,
         in_flight: int | None = None,
+        record: Path | None = None,
     ):
+        """`record`: where the processes of a local cluster are noted, so that the next run can end a dead one's."""
         self._settings = settings
-        self._own = connect(address, workers)
+        # Only over what this process starts: a cluster that is joined belongs to others.
+        local = address is None and not ray.is_initialized()
+        self._reaper = Reaper(record, _MARKER) if local and record is not None else None
+        try:
+            self._own = connect(address, workers)
+        except BaseException:
+            self._dismiss_reaper()
+            raise
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self.in_flight = in_flight or 2 * self.workers
         self.gpus = float(ray.cluster_resources().get("GPU", 0))
@@ -91,6 +105,11 @@ class RayExecutor:
         """Leave the cluster; stop it if this run started it."""
         if ray.is_initialized() and self._own:
             ray.shutdown()
+        self._dismiss_reaper()
+
+    def _dismiss_reaper(self) -> None:
+        if self._reaper is not None:
+            self._reaper.dismiss()
 
 
 def _outcome(reference: Any) -> Outcome:

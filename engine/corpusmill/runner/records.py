@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from corpusmill.errors import StoreError, UsageError, nearest
-from corpusmill.runner.journal import FILE_NAME, Event, process_start, read_journal
+from corpusmill.runner.family import process_start
+from corpusmill.runner.journal import FILE_NAME, Event, read_journal
 
 DEFAULT_STORE = "store"
 """The store a spec without `store:` uses; commands leave `--store` out for it."""
