@@ -44,6 +44,8 @@ class GopherQuality(Filter):
     """
 
     version = 1
+    # Not the word lengths and stop words: a document that they do not judge gets values inside these limits.
+    thresholds = ("min_words", "max_words", "max_symbols", "max_bullets", "max_ellipsis_lines", "min_alphabetic")
 
     class Options(Filter.Options):
         """What a spec may say."""

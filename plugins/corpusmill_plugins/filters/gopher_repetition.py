@@ -44,6 +44,11 @@ class GopherRepetition(Filter):
     """
 
     version = 1
+    thresholds = (
+        *("max_paragraphs", "max_paragraph_characters", "max_lines", "max_line_characters"),
+        *("max_top_2", "max_top_3", "max_top_4"),
+        *(f"max_repeated_{n}" for n in range(5, 11)),
+    )
 
     class Options(Filter.Options):
         """What a spec may say."""

@@ -43,6 +43,10 @@ class Length(Filter):
                     raise ValueError(f"min_{what} {low} is above max_{what} {high}: nothing would be kept")
             return self
 
+    def measurement(self) -> list[str]:
+        """The signals that the rules need: only these are measured."""
+        return sorted({rule.signal for rule in self.rules()})
+
     def measure(self, batch: pa.RecordBatch) -> Mapping[str, npt.NDArray[np.float64]]:
         """Return the signals that the rules need, each float64 (rows,)."""
         import numpy as np
@@ -50,7 +54,7 @@ class Length(Filter):
 
         texts = self.texts(batch)
         signals: dict[str, npt.NDArray[np.float64]] = {}
-        needed = {rule.signal for rule in self.rules()}
+        needed = self.measurement()
         if "characters" in needed:
             characters = pc.utf8_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
             signals["characters"] = characters.astype(np.float64)

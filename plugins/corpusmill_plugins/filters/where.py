@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model, model_validator
 
-from corpusmill import KEPT, CorpusmillError, Filter, Rule, Verdicts, option
+from corpusmill import KEPT, CorpusmillError, Filter, Options, Rule, Verdicts, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def _check(condition: Any) -> Any:
 # spec, the reference and the fingerprint all say the same word.
 Condition: Any = create_model(
     "Condition",
-    __base__=Filter.Options,
+    __base__=Options,
     __module__=__name__,
     __doc__="A comparison of one column (all given must hold), or a combination of conditions.",
     __validators__={"check": model_validator(mode="after")(_check)},
@@ -65,10 +65,12 @@ class Where(Filter):
     `{column: language, in: [en, zh]}`, or conditions combined by `all`, `any`, `not`. Logic is two-valued: a null (and
     a NaN in `at_least`, `at_most`) fulfils no positive comparison, and `is_not`, `not_in`, `not` are the exact
     opposites of theirs. The reason of a removed row is the comparison that failed, in words; parts of a top-level
-    `all` are reasons of their own, in order. `detail` is the value found.
+    `all` are reasons of their own, in order. `detail` is the value found. Columns held against a number there are
+    signals of their names.
     """
 
-    Options = Condition
+    class Options(Condition, Filter.Options):
+        """A comparison of one column (all given must hold), or a combination of conditions."""
 
     def reads(self) -> tuple[str, ...]:
         """The columns the conditions name, in order of appearance."""
@@ -95,7 +97,15 @@ class Where(Filter):
             rule[failed] = index
             if len(failed):
                 _tell(batch, tuple(dict.fromkeys(_columns(condition))), failed, value, detail)
-        return Verdicts(tuple(self.rules()), rule, value, detail)
+        return Verdicts(tuple(self.rules()), rule, value, detail, self._signals(batch) or None)
+
+    def _signals(self, batch: pa.RecordBatch) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the columns that a part holds against a number, float64 (rows,), NaN for null."""
+        import numpy as np
+
+        names = dict.fromkeys(one.column for one, name in self.parts() if name in ("at_least", "at_most"))
+        columns = {name: _values(batch, name).to_numpy(zero_copy_only=False) for name in names}
+        return {name: column.astype(np.float64) for name, column in columns.items()}
 
 
 def _columns(condition: Any) -> Iterator[str]:

@@ -1,0 +1,154 @@
+"""Signals in whole runs: histograms of all documents, values on request, the same bytes however a run went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from corpusmill.errors import OperatorError
+
+LENGTH = {"id": "length", "uses": "filter.length", "with": {"min_chars": 120, "max_words": 50}}
+
+
+def kept(step: dict[str, Any]) -> dict[str, Any]:
+    return {**step, "with": {**step["with"], "signals": "keep"}}
+
+
+def prepared(mill: Any, *steps: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Write three files of texts, each a shard; return all texts in input order, and the steps."""
+    texts = [mill.texts(80, seed) for seed in (1, 2, 3)]
+    for name, some in zip("abc", texts, strict=True):
+        mill.jsonl(f"data/{name}.jsonl", some)
+    reader = {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": 16_000}}
+    return [one for some in texts for one in some], [reader, *steps]
+
+
+def test_a_run_tells_the_distribution_of_what_it_measured(mill: Any) -> None:
+    """Every document that reached the filter is counted once, in the bin of its value, over all shards."""
+    texts, steps = prepared(mill, LENGTH)
+    told = mill.run(steps).outputs["signals"]["length"]
+    assert told["uses"] == "filter.length"
+    assert [(one["signal"], one["side"], one["threshold"]) for one in told["rules"]] == [
+        ("characters", "least", 120.0),
+        ("words", "most", 50.0),
+    ]
+    for name, values in (("characters", list(map(len, texts))), ("words", [len(one.split()) for one in texts])):
+        found = told["signals"][name]
+        assert (found["rows"], found["missing"]) == (len(texts), 0)
+        assert (found["least"], found["largest"]) == (min(values), max(values))
+        assert [rows for *_, rows in found["bins"]] == [
+            sum(low <= one < high for one in values) for low, high, _ in found["bins"]
+        ]
+    assert mill.outputs()["signals"]["length"] == told
+
+
+def test_a_later_filter_measures_what_is_left(mill: Any) -> None:
+    """The second of two filters counts the documents that the first let through."""
+    second = {"id": "second", "uses": "filter.length", "with": {"min_chars": 150, "max_words": 45}}
+    _, steps = prepared(mill, LENGTH, second)
+    outputs = mill.run(steps).outputs
+    found = outputs["signals"]["second"]["signals"]["words"]
+    assert found["rows"] == outputs["counts"]["second"]["in"] < outputs["counts"]["length"]["in"]
+    assert found["largest"] <= 50
+
+
+def test_a_column_held_against_a_number_is_a_signal(mill: Any) -> None:
+    """`filter.where` measures nothing, but the scores it compares have a distribution, nulls counted apart."""
+    where = {"id": "where", "uses": "filter.where", "with": {"all": [{"column": "score", "at_least": 0.5}]}}
+    mill.jsonl("data/a.jsonl", [{"text": "x", "score": score} for score in (0.25, 0.5, 0.75, None, 3.0)])
+    reader = {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "columns": ["text", "score"]}}
+    told = mill.run([reader, where])
+    found = told.outputs["signals"]["where"]
+    assert found["rules"] == [
+        {"signal": "score", "side": "least", "threshold": 0.5, "reason": "score >= 0.5"},
+    ]
+    score = found["signals"]["score"]
+    assert (score["rows"], score["missing"], score["least"], score["largest"]) == (5, 1, 0.25, 3.0)
+
+
+def test_kept_values_can_be_read_back(mill: Any) -> None:
+    """One row a judged document, kept or not, in input order, with the values it was judged by."""
+    texts, steps = prepared(mill, kept(LENGTH))
+    outputs = mill.run(steps).outputs
+    rows = [row for one in outputs["values"] for row in mill.table(one["path"])]
+    assert {one["step"] for one in outputs["values"]} == {"length"}
+    assert [(one["characters"], one["words"]) for one in rows] == [(len(one), len(one.split())) for one in texts]
+    survivors = {row["id"] for row in mill.rows(outputs["outputs"]["length"]["digest"])}
+    assert survivors == {row["id"] for row in rows if row["characters"] >= 120 and row["words"] <= 50}
+
+
+def test_keeping_values_changes_no_document(mill: Any) -> None:
+    """The dataset is the same; only the pass ran again, for its values were not there."""
+    _, steps = prepared(mill, LENGTH)
+    before = mill.run(steps).outputs
+    after = mill.run([steps[0], kept(LENGTH)]).outputs
+    assert before["outputs"]["length"]["digest"] == after["outputs"]["length"]["digest"]
+    assert before["signals"] == after["signals"]
+    assert before["values"] == []
+    assert len(after["values"]) > 1
+
+
+@pytest.mark.parametrize("way", [{"run": {"batch_bytes": "2 KB"}}, {"executor": "inline"}], ids=["batches", "forked"])
+def test_signals_have_the_same_bytes_however_a_run_went(mill: Any, way: dict[str, Any]) -> None:
+    """Small batches and another process leave the same commit records and files of values."""
+    steps = prepared(mill, kept(LENGTH), {"id": "short", "uses": "filter.short", "with": {"most": 250}})[1]
+    first = mill.run(steps).outputs
+    other = str(mill.root / "other")
+    second = mill.run(steps, store=other, **way).outputs
+    assert first["signals"] == second["signals"]
+    assert mill.tree() == mill.tree(other)
+
+
+def test_a_rerun_takes_the_histograms_from_the_store(mill: Any) -> None:
+    """Nothing is measured again, and the run still tells all of it."""
+    step = {"id": "short", "uses": "filter.short", "with": {"most": 150, "log": str(mill.log)}}
+    steps = prepared(mill, step)[1]
+    first = mill.run(steps).outputs["signals"]
+    assert mill.calls()["short"] > 0
+    assert mill.run(steps).outputs["signals"] == first
+    assert mill.calls()["short"] == 0
+
+
+def test_a_lost_file_of_values_is_made_again(mill: Any) -> None:
+    """A record counts as done only with all its files: the shard whose values are gone runs again."""
+    steps = prepared(mill, kept(LENGTH))[1]
+    first = mill.run(steps).outputs
+    path = Path(first["values"][1]["path"])
+    before = path.read_bytes()
+    path.unlink()
+    assert mill.run(steps).outputs["values"] == first["values"]
+    assert path.read_bytes() == before
+
+
+def test_a_filter_that_measures_nothing_cannot_keep_signals(mill: Any) -> None:
+    """`signals: keep` where there are none is an error with the way out, not an empty file."""
+    where = {"id": "where", "uses": "filter.where", "with": {"column": "text", "is_not": "x", "signals": "keep"}}
+    steps = prepared(mill, where)[1]
+    with pytest.raises(OperatorError, match="measures nothing that could be kept") as raised:
+        mill.run(steps)
+    assert "where" in str(raised.value)
+
+
+def test_the_journal_does_not_repeat_them(mill: Any) -> None:
+    """Histograms stand in outputs.json; the run's event log stays small."""
+    result = mill.run(prepared(mill, LENGTH)[1])
+    events = [orjson.loads(line) for line in (result.folder / "journal.jsonl").read_bytes().splitlines()]
+    assert not any("signals" in event for event in events)
+    assert b'"bins"' not in (result.folder / "journal.jsonl").read_bytes()
+
+
+def test_two_steps_with_other_limits_measure_once(mill: Any) -> None:
+    """In a whole run, too: the second step of an operator that declares its thresholds is never asked to measure."""
+    plugin, words = mill.root / "counting.py", '    """Keep short texts."""\n'
+    plugin.write_text(plugin.read_text().replace(words, f'{words}\n    thresholds = ("most",)\n'))
+    first, second = (
+        {"id": name, "uses": "filter.short", "with": {"most": most, "log": str(mill.log)}}
+        for name, most in (("wide", 200), ("narrow", 150))
+    )
+    outputs = mill.run(prepared(mill, first, second)[1]).outputs
+    assert mill.calls().keys() == {"wide"}
+    assert outputs["counts"]["narrow"]["removed"]["characters"] > 0
+    assert outputs["signals"]["narrow"]["signals"]["characters"]["largest"] <= 200
