@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 BLANKS = b" \t\n\r\v\f"
-_BLANKS = re.compile(rb"[ \t\n\r\v\f]*")
+_RUNS = re.compile(rb"[ \t\n\r\v\f]+")
 
 
 def utf8(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -51,31 +51,33 @@ def cut_text(text: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
     """
     kept: list[bytes] = []
     done = 0
-    for start, stop, inside in _gaps(text, spans):
+    for start, stop in _gaps(text, spans):
         before = text[done:start]
         solid = before.rstrip(BLANKS)
-        done = _BLANKS.match(text, stop).end()  # type: ignore[union-attr]  # it matches anywhere
+        done = _end_of_blanks(text, stop)
         if not solid and not kept:
             continue
         kept.append(solid)
         if done < len(text):
-            runs = (before[len(solid) :], *inside, text[stop:done])
+            runs = (before[len(solid) :], *_RUNS.findall(text, start, done))
             kept.append(max(runs, key=lambda blanks: blanks.count(b"\n")))
     return b"".join([*kept, text[done:]])
 
 
-def _gaps(text: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, list[bytes]]]:
-    """Yield where each gap starts and stops, and the runs of blanks inside it."""
+def _gaps(text: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield where each gap starts and stops."""
     first, last = -1, -1
-    inside: list[bytes] = []
     for start, stop in spans:
-        between = text[last:start] if first >= 0 else b""
-        if first >= 0 and not between.strip(BLANKS):
-            inside += [between] if between else []
+        if first >= 0 and not text[last:start].strip(BLANKS):
             last = max(last, stop)
             continue
         if first >= 0:
-            yield first, last, inside
-        first, last, inside = start, stop, []
+            yield first, last
+        first, last = start, stop
     if first >= 0:
-        yield first, last, inside
+        yield first, last
+
+
+def _end_of_blanks(text: bytes, at: int) -> int:
+    run = _RUNS.match(text, at)
+    return at if run is None else run.end()

@@ -51,8 +51,8 @@ class Deduplicator(Operator):
     first stays: that of the best-ranked document, ties by input order, then by place in the text. The engine cuts the
     others out of the text:
 
-    - what goes is the union of the spans cut. Of the blanks (ASCII white space) on both sides of a gap and inside it,
-      the run with the most line breaks stays, the first of equals; at the beginning and at the end of a text, none;
+    - what goes is the union of the spans cut. Of the blanks (ASCII white space) before, inside and after a gap the
+      run with the most line breaks stays, the first of equals; at the beginning and at the end of a text, none;
     - a document of which only white space is left is removed, by the rule `reason`. Others that lost a segment are
       judged by `rules()` over the signals of `measure_cut`. Documents that lost nothing stay as they are.
     """

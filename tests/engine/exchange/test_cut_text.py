@@ -23,14 +23,15 @@ PIECES = st.lists(
 
 
 def plain(lead: str, pieces: list[tuple[str, str, bool]]) -> str:
-    """The rule on characters: cut pieces become a mark, and a mark with the blanks around it the longest break."""
+    """The rule on characters: cut pieces stand in angles; they and the blanks around become the longest break."""
 
     def closed(match: re.Match[str]) -> str:
         edge = match.start() == 0 or match.end() == len(marked)
-        return "" if edge else max(match[0].split("\0"), key=lambda blanks: blanks.count("\n"))
+        runs = [match[0].partition("<")[0], *re.findall(r"\s+", match[0])]
+        return "" if edge else max(runs, key=lambda blanks: blanks.count("\n"))
 
-    marked = lead + "".join(("\0" if cut else piece) + blanks for piece, blanks, cut in pieces)
-    return re.sub(r"[ \t\r\n]*\0(?:[ \t\r\n]*\0)*[ \t\r\n]*", closed, marked)
+    marked = lead + "".join((f"<{piece}>" if cut else piece) + blanks for piece, blanks, cut in pieces)
+    return re.sub(r"\s*<[^>]*>(?:\s*<[^>]*>)*\s*", closed, marked)
 
 
 @given(lead=st.sampled_from(["", "\n", "  "]), pieces=PIECES)
@@ -56,6 +57,7 @@ def test_gaps_are_closed_by_the_rule(lead: str, pieces: list[tuple[str, str, boo
         ("  one\ntwo", ["one"], "two"),
         ("甲。乙。丙。", ["乙。"], "甲。丙。"),
         ("one\ntwo", ["one", "two"], ""),
+        ("One. Two.\n\nThree. Four.", ["Two.\n\nThree."], "One.\n\nFour."),
         ("one\n \n", [], "one\n \n"),
     ],
 )

@@ -1,0 +1,291 @@
+"""Dedup by segments in whole runs: the same as twenty lines of Python, cached, accounted for, explained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.store import Store
+from corpusmill.exchange.cut_text import cut_text
+from corpusmill.report.decisions import fate_text
+from corpusmill.runner.records import latest_run
+from corpusmill.runner.replay import replay
+from corpusmill.runner.trace import trace
+
+Pieces = Sequence[tuple[str, str]]
+"""A document as segments, each with the blanks behind it."""
+
+
+def documents(unit: str) -> st.SearchStrategy[list[list[tuple[str, str]]]]:
+    """Documents of segments from a small pool, so that they repeat."""
+    west, east = st.sampled_from([" ", "\n", "\n\n"]), st.sampled_from(["", " ", "\n"])
+    pools = {
+        "line": st.tuples(st.sampled_from(["a", "b c", "中 文", "d."]), st.sampled_from(["\n", "\n\n", " \n  "])),
+        "paragraph": st.tuples(st.sampled_from(["a\nb", "b", "中\n文"]), st.sampled_from(["\n\n", "\n \n", "\n\n\n"])),
+        "sentence": st.one_of(
+            st.tuples(st.sampled_from(["A one.", "Two?", "3.5 is!"]), west),
+            st.tuples(st.sampled_from(["甲。", "乙丙！"]), east),
+            st.tuples(st.just("No end"), st.just("\n")),
+        ),
+    }
+    return st.lists(st.lists(pools[unit], max_size=6), min_size=1, max_size=12)
+
+
+def joined(pieces: Pieces) -> str:
+    return "".join(segment + blanks for segment, blanks in pieces)
+
+
+def model(given: Iterable[Pieces], window: int = 1) -> list[str]:
+    """The texts that dedup by segments leaves: of equal windows the first stays, of the others all is cut."""
+    seen: set[tuple[str, ...]] = set()
+    left = []
+    for pieces in given:
+        cut: set[int] = set()
+        for place in range(len(pieces) - window + 1):
+            key = tuple(segment for segment, _ in pieces[place : place + window])
+            cut |= set(range(place, place + window)) if key in seen else set()
+            seen.add(key)
+        marked = joined([(f"<{one}>" if place in cut else one, blanks) for place, (one, blanks) in enumerate(pieces)])
+        text = re.sub(r"\s*<[^>]*>(?:\s*<[^>]*>)*\s*", lambda gap, whole=marked: close(gap, whole), marked)
+        if text.strip() or not cut:
+            left.append(text)
+    return left
+
+
+def close(gap: re.Match[str], whole: str) -> str:
+    edge = gap.start() == 0 or gap.end() == len(whole)
+    runs = [gap[0].partition("<")[0], *re.findall(r"\s+", gap[0])]
+    return "" if edge else max(runs, key=lambda blanks: blanks.count("\n"))
+
+
+def steps_of(shard: int | str = "64 KB", **options: Any) -> list[dict[str, Any]]:
+    return [
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": shard}},
+        {"id": "cut", "uses": "dedup.segments", "with": options},
+    ]
+
+
+def texts_of(mill: Any, result: Any, step: str = "cut") -> list[str]:
+    return [row["text"] for row in mill.rows(result.outputs["outputs"][step]["digest"])]
+
+
+CASES = st.sampled_from([("line", 1), ("paragraph", 1), ("sentence", 1), ("sentence", 3), ("line", 2)]).flatmap(
+    lambda case: st.tuples(st.just(case), documents(case[0]))
+)
+
+
+@given(case=CASES, shard=st.integers(1, 300), batch=st.integers(1, 400), files=st.integers(1, 3))
+@settings(max_examples=25)
+def test_the_result_is_that_of_plain_python(new_mill: Any, case: Any, shard: int, batch: int, files: int) -> None:
+    """For random documents, in any files, shards and batches, the texts left are those of the model, in order."""
+    (unit, window), given_documents = case
+    mill = new_mill()
+    size = -(-len(given_documents) // files)
+    for number in range(files):
+        mill.jsonl(f"data/{number}.jsonl", map(joined, given_documents[number * size : (number + 1) * size]))
+    result = mill.run(steps_of(shard, unit=unit, window=window), run={"batch_bytes": f"{batch} B"})
+    assert texts_of(mill, result) == model(given_documents, window)
+
+
+@given(given_documents=documents("line"))
+@settings(max_examples=15)
+def test_no_row_and_no_byte_is_lost(new_mill: Any, given_documents: list[Pieces]) -> None:
+    """Rows: in = out + removed, ledger and `removed` hold the removed ones. Text: each document as it came, without the
+    spans that the output `cuts` names, is the document that is left; counts agree with what lies in the store."""
+    mill = new_mill()
+    mill.jsonl("data/a.jsonl", map(joined, given_documents))
+    outputs = mill.run(steps_of(shard=200)).outputs
+    made, counts = outputs["outputs"], outputs["counts"]["cut"]
+    before, after = ({row["id"]: row["text"] for row in mill.rows(made[step]["digest"])} for step in ("read", "cut"))
+    removed = {row["id"]: row["text"] for row in mill.rows(made["cut.removed"]["digest"])}
+    cuts = [(row["id"], row["start"], row["stop"]) for row in mill.rows(made["cut.cuts"]["digest"])]
+    assert counts["in"] == len(before) == counts["out"] + sum(counts["removed"].values())
+    assert before.keys() == after.keys() | removed.keys()
+    assert not after.keys() & removed.keys()
+    left = {
+        name: cut_text(text.encode(), sorted((start, stop) for one, start, stop in cuts if one == name)).decode()
+        for name, text in before.items()
+    }
+    assert after == {name: left[name] for name in after}
+    assert removed == {name: before[name] for name in removed}
+    assert not any(left[name].strip() for name in removed)
+    ledger = [row for one in outputs["ledger"] for row in mill.table(one["path"])]
+    assert {row["id"]: row["rule"] for row in ledger} == dict.fromkeys(removed, "duplicate_segments")
+    assert counts["changed"] == sum(before[name] != after[name] for name in after)
+    lost = sum(len(before[name].encode()) - len(left[name].encode()) for name in before)
+    assert counts["cut"] == {"documents": len({one for one, _, _ in cuts}), "segments": len(cuts), "bytes": lost}
+
+
+def filled(mill: Any) -> Any:
+    """Four files of a shard each, with lines in common."""
+    for number in range(4):
+        rows = [f"menu\nstory {number} {row}\nof file {number}" for row in range(60)]
+        mill.jsonl(f"data/{number}.jsonl", rows)
+    return mill
+
+
+def units(mill: Any) -> dict[str, int]:
+    """How many units of each phase are committed."""
+    import orjson
+
+    names = {"keys": "sketch", "repeats": "repeats", "shares": "shares", "cut": "cut"}
+    found = dict.fromkeys(names.values(), 0)
+    for path in Store(mill.store_uri).storage.list("commits/"):
+        record = orjson.loads(Store(mill.store_uri).storage.read(path))
+        for name, phase in names.items():
+            found[phase] += name in record
+    return found
+
+
+def test_an_added_file_is_sketched_alone(mill: Any) -> None:
+    """A file more: one sketch more; parts whose repeats are as before are not cut again; the result equals a run from
+    nothing."""
+    filled(mill).run(steps_of("4 KB"))
+    before = units(mill)
+    shards = before["sketch"]
+    mill.jsonl("data/9.jsonl", [f"menu\nlater {row}\nof file 2" for row in range(20)])
+    grown = mill.run(steps_of("4 KB")).outputs
+    made = {phase: count - before[phase] for phase, count in units(mill).items()}
+    assert shards >= 4
+    assert made["sketch"] == made["cut"] == 1
+    fresh = mill.run(steps_of("4 KB"), store=str(mill.root / "fresh")).outputs
+    assert {step: one["digest"] for step, one in grown["outputs"].items()} == {
+        step: one["digest"] for step, one in fresh["outputs"].items()
+    }
+
+
+def test_a_rule_sketches_nothing_again(mill: Any) -> None:
+    """Another bound on what is left cuts again from the same repeats; a rerun does nothing at all."""
+    filled(mill).run(steps_of("4 KB"))
+    first = units(mill)
+    mill.run(steps_of("4 KB"))
+    assert units(mill) == first
+    stage = mill.forecast(steps_of("4 KB", min_doc_words=3))["cut"]
+    assert (stage.state, mill.forecast(steps_of("4 KB"))["cut"].state) == ("runs", "cached")
+    outputs = mill.run(steps_of("4 KB", min_doc_words=4)).outputs
+    second = units(mill)
+    assert {phase: second[phase] - first[phase] for phase in ("sketch", "repeats", "shares")} == dict.fromkeys(
+        ("sketch", "repeats", "shares"), 0
+    )
+    assert second["cut"] > first["cut"]
+    assert outputs["counts"]["cut"]["removed"] == {"too-few-words": 236}
+
+
+def test_parts_without_repeats_stay_as_they_are(mill: Any) -> None:
+    """A part of which nothing is cut is the same part in the output, not a copy."""
+    mill.jsonl("data/a.jsonl", [f"line {row}" for row in range(50)])
+    mill.jsonl("data/b.jsonl", [f"line {row}" for row in range(45, 90)])
+    made = mill.run(steps_of(500)).outputs["outputs"]
+    before, after = (Dataset.open(Store(mill.store_uri), made[step]["digest"]).entries for step in ("read", "cut"))
+    same = [one.part.digest == other.part.digest for one, other in zip(before, after, strict=True)]
+    assert same.count(False) == 1
+    assert len(same) > 2
+
+
+def test_selected_rows_alone_count(mill: Any) -> None:
+    """A document that an earlier deduplicator removed neither keeps its lines nor comes back."""
+    mill.jsonl("data/a.jsonl", ["x\none", "one\nx", "x\none", "x\ntwo", "x\ntwo"])
+    steps = steps_of()
+    steps.insert(1, {"id": "exact", "uses": "dedup.exact"})
+    outputs = mill.run(steps)
+    assert texts_of(mill, outputs) == ["x\none", "two"]
+    assert outputs.outputs["counts"]["cut"]["in"] == 3
+
+
+def test_the_longest_keeps_its_segments(mill: Any) -> None:
+    """`keep: longest` leaves a segment in the longest of its documents; ties go to input order."""
+    mill.jsonl("data/a.jsonl", ["same\na", "same\na longer one", "same\nb"])
+    assert texts_of(mill, mill.run(steps_of(keep="longest"))) == ["a", "same\na longer one", "b"]
+
+
+def test_an_earlier_corpus_ranks_first(mill: Any) -> None:
+    """`against`: its segments are cut out of the new documents, whatever their rank; it is not in the output."""
+    mill.jsonl("old/a.jsonl", ["seen\nold"])
+    mill.jsonl("data/a.jsonl", ["a very long text here\nseen", "seen\nold", "new\nnew"])
+    steps = [
+        {"id": "old", "uses": "read.jsonl", "with": {"paths": "old/*.jsonl"}},
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}},
+        {
+            "id": "cut",
+            "uses": "dedup.segments",
+            "needs": {"documents": "read", "against": "old"},
+            "with": {"keep": "longest"},
+        },
+    ]
+    result = mill.run(steps)
+    assert texts_of(mill, result) == ["a very long text here", "new"]
+    assert result.outputs["counts"]["cut"]["removed"] == {"duplicate_segments": 1}
+
+
+def test_split_labels_are_counted(mill: Any) -> None:
+    """Labels stay with their documents, and the counts by label are those of the rows that are left."""
+    mill.jsonl("data/a.jsonl", ["same", *(f"same\nnumber {row}" for row in range(30)), "same"])
+    steps = steps_of()
+    steps.insert(1, {"id": "split", "uses": "split.by-hash", "with": {"train": 0.5, "test": 0.5}})
+    made = mill.run(steps).outputs["outputs"]["cut"]
+    labels = [row["split"] for row in mill.rows(made["digest"])]
+    assert made["rows"] == 31
+    assert made["splits"] == {label: labels.count(label) for label in ("test", "train")}
+
+
+def test_another_column_can_be_cut(mill: Any) -> None:
+    """`column` names what is cut; the text stays."""
+    mill.jsonl("data/a.jsonl", [{"text": "t", "notes": "one\ntwo"}, {"text": "t", "notes": "two\nthree"}])
+    steps = steps_of()
+    steps[0]["with"]["columns"] = ["text", "notes"]
+    steps[1]["column"] = "notes"
+    rows = mill.rows(mill.run(steps).outputs["outputs"]["cut"]["digest"])
+    assert [(row["text"], row["notes"]) for row in rows] == [("t", "one\ntwo"), ("t", "three")]
+
+
+@pytest.mark.parametrize("how", [{"executor": "inline"}, {"run": {"batch_bytes": "2 KB"}}, {"object": True}])
+def test_every_way_to_run_leaves_the_same_store(new_mill: Any, how: dict[str, Any]) -> None:
+    """In process, in a forked worker, in small batches and on an object store: the same names with the same bytes."""
+    mill = filled(new_mill())
+    steps = steps_of("4 KB", unit="sentence", min_doc_words=2)
+    mill.run(steps)
+    on_objects = how.pop("object", False)
+    other = f"object://{mill.root / 'objects'}" if on_objects else str(mill.root / "other")
+    mill.run(steps, store=other, **how)
+    assert mill.tree(other) == mill.tree()
+
+
+EXPLAINED = """\
+  ✓  read  read.jsonl      read
+  ✓  cut   dedup.segments  changed
+       detail: 2 segments cut
+       cut 0-4 = menu
+       cut 9-14 = about
+       - menu
+       - about
+
+kept: it stands in read, cut
+"""
+REMOVED = """\
+  ✓  read  read.jsonl      read
+  ✗  cut   dedup.segments  removed by duplicate_segments: 0 (threshold 1)
+       detail: 1 segment cut
+       cut 0-4 = menu
+       - menu
+
+removed at cut
+"""
+
+
+def test_explain_shows_what_was_cut(mill: Any) -> None:
+    """A changed document shows each cut segment and both texts, a removed one its rule too, others neither."""
+    path = mill.jsonl("data/a.jsonl", ["menu\none\nabout", "menu\ntwo\nabout", "menu"])
+    mill.run(steps_of())
+    offsets = [0, *(at + 1 for at, byte in enumerate(path.read_bytes()) if byte == 10)]
+    record = latest_run(mill.store_uri, "mill")
+    fates = [trace(record, f"a.jsonl@{offset}", replay) for offset in offsets[:3]]
+    assert [fate.decisions[-1].verdict for fate in fates] == ["kept", "changed", "removed"]
+    assert [one.note for fate in fates for one in fate.decisions] == [None] * 6
+    assert fate_text(fates[1]).split("\n\n", 1)[1] == EXPLAINED
+    assert fate_text(fates[2]).split("\n\n", 1)[1] == REMOVED
