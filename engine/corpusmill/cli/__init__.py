@@ -16,10 +16,12 @@ COMMANDS = {
     "run": ("corpusmill.cli.run:run", "Run a pipeline; the same command continues one that was stopped."),
     "check": ("corpusmill.cli.check:check", "Check a pipeline file and report all problems at once."),
     "plan": ("corpusmill.cli.plan:plan", "Print what a run would do and why, without doing it."),
+    "preview": ("corpusmill.cli.preview:preview", "Show what a step does to a few documents, storing nothing."),
     "show": ("corpusmill.cli.show:show", "Show a dataset: rows, schema, where it comes from."),
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
     "plugins": ("corpusmill.cli.plugins:plugins", "List all operators, or show one with its options."),
+    "try": ("corpusmill.cli.try_:try_", "Try one operator, or a plugin file, on a few documents."),
     "schema": ("corpusmill.cli.schema:schema", "Print the JSON Schema of pipeline files, for completion in editors."),
     "version": ("corpusmill.cli.version:version", "Print the versions of corpusmill and what it stands on."),
 }

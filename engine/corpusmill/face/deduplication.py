@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from corpusmill.errors import UsageError
 from corpusmill.face.applied import Deduplicated, Verdict
 from corpusmill.face.chosen import Chosen
 from corpusmill.face.rows import with_engine_columns, without_engine_columns
+from corpusmill.face.trial import Tried
 from corpusmill.face.workbench import Workbench
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
 from corpusmill.plan.stages import Stage
@@ -39,13 +41,11 @@ def deduplicated(chosen: Chosen, options: Any, table: pa.Table, column: str, see
         spec = Spec("apply", seed=seed, base=Path.cwd())
         session = bench.session(CheckedSpec(spec, (step,), load_registry(chosen.local), chosen.local), isolated=False)
         RUNNERS["dedup"](session, Stage("dedup", (step,), ""))
-        output = session.results[step.id, None]
-        assert isinstance(output, Dataset)
-        left = pa.Table.from_batches(list(output.batches()), schema=output.schema)
+        left = _left(session, step)
         numbers = {one: number for number, one in enumerate(full.column("id").to_pylist())}
         verdicts = [Verdict(True)] * table.num_rows
-        for one in removed_rows(session):
-            verdicts[numbers[one["id"]]] = verdict_of(one, numbers)
+        for one, row in _removed(session, left).items():
+            verdicts[numbers[one]] = _verdict(row, numbers)
     rows = np.array([numbers[one] for one in left.column("id").to_pylist()], np.int64)
     kept = without_engine_columns(left, own.column_names)
     if "id" in table.column_names:
@@ -73,16 +73,41 @@ def checked_step(chosen: Chosen, options: Any, column: str, digest: str) -> Chec
     )
 
 
-def removed_rows(session: Session) -> list[dict[str, Any]]:
-    """Return the rows of all ledgers of a session."""
-    rows: list[dict[str, Any]] = []
+def fates(session: Session, step: CheckedStep, alone: Sequence[Tried]) -> list[Tried]:
+    """Return documents with what a dedup stage that has run decided about them: kept, removed, or cut."""
+    left = _left(session, step)
+    removed = _removed(session, left)
+    texts = dict(zip(left.column("id").to_pylist(), left.column(step.column).to_pylist(), strict=True))
+    told = []
+    for one in alone:
+        decision, row = one.decision, removed.get(one.id)
+        if row is not None:
+            names = ("rule", "value", "threshold", "detail", "other")
+            decision = replace(decision, verdict="removed", **{name: row[name] for name in names})
+        elif texts.get(one.id) != one.text:
+            decision = replace(decision, verdict="changed", before=one.text or "", after=texts.get(one.id) or "")
+        told.append(replace(one, decision=decision))
+    return told
+
+
+def _left(session: Session, step: CheckedStep) -> pa.Table:
+    """Return the documents that the stage of a step left."""
+    output = session.results[step.id, None]
+    assert isinstance(output, Dataset)
+    return pa.Table.from_batches(list(output.batches()), schema=output.schema)
+
+
+def _removed(session: Session, left: pa.Table) -> dict[str, dict[str, Any]]:
+    """Return the rows of the ledgers about documents that are gone, by id."""
+    kept = set(left.column("id").to_pylist())
+    rows: dict[str, dict[str, Any]] = {}
     for ledger in session.ledgers:
         with pa.memory_map(ledger["path"]) as source:
-            rows += pa.ipc.open_file(source).read_all().to_pylist()
-    return rows
+            rows |= {one["id"]: one for one in pa.ipc.open_file(source).read_all().to_pylist()}
+    return {one: row for one, row in rows.items() if one not in kept}
 
 
-def verdict_of(row: Mapping[str, Any], numbers: Mapping[str, int]) -> Verdict:
+def _verdict(row: Mapping[str, Any], numbers: Mapping[str, int]) -> Verdict:
     """Return a row of a ledger as a verdict."""
     other = numbers.get(row["other"]) if row["other"] is not None else None
     return Verdict(False, row["rule"], row["value"], row["threshold"], row["detail"], other)
