@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from corpusmill.dataset.hashing import canonical_json, hash_file, hash_json
-from corpusmill.dataset.store import FORMAT, Store
+from corpusmill.dataset.store import FORMAT, Store, expect_format
 from corpusmill.errors import ChecksumError, StoreError
 
 
@@ -54,6 +54,7 @@ def open_artifact(store: Store, digest: str) -> Artifact:
         manifest = orjson.loads(store.storage.read(f"artifacts/{digest}/manifest.json"))
     except FileNotFoundError as error:
         raise StoreError(f"no artifact {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
+    expect_format(manifest, f"artifact {digest}", f"{store.uri}/artifacts/{digest}/manifest.json")
     return Artifact(manifest["kind"], digest, tuple(tuple(file) for file in manifest["files"]), manifest["summary"])
 
 

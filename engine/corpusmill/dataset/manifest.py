@@ -14,7 +14,7 @@ from corpusmill.dataset.hashing import canonical_json, hash_json
 from corpusmill.dataset.part import Part, read_part, read_table, write_table
 from corpusmill.dataset.schema import SPLIT, conform, describe_schema
 from corpusmill.dataset.selection import Selection, read_selection
-from corpusmill.dataset.store import FORMAT, FileRef, Store
+from corpusmill.dataset.store import FORMAT, FileRef, Store, expect_format
 from corpusmill.errors import StoreError
 
 
@@ -73,8 +73,7 @@ class Dataset:
             raise StoreError(
                 f"no dataset {digest!r} in the store", where=store.uri, hint="corpusmill status"
             ) from error
-        if manifest["format"] != FORMAT:
-            raise StoreError(f"dataset {digest} has format {manifest['format']}", expected=f"format {FORMAT}")
+        expect_format(manifest, f"dataset {digest}", f"{store.uri}/datasets/{digest}/manifest.json")
         parts = read_table(store, FileRef.from_json(manifest["parts"]))
         schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(manifest["arrow_schema"])))
         return Dataset(store, digest, schema, tuple(_entry(row) for row in parts.to_pylist()))

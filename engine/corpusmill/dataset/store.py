@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,20 @@ class Store:
     def has_files(self, references: list[FileRef]) -> bool:
         """Say whether all these files are there with the size they were committed with."""
         return all(self.storage.exists(reference.name) for reference in references)
+
+
+def expect_format(manifest: Mapping[str, Any], what: str, where: str) -> None:
+    """Raise StoreError for a manifest of another format than this version's; `what` names the thing."""
+    found = manifest.get("format")
+    if found == FORMAT:
+        return
+    newer = isinstance(found, int) and found > FORMAT
+    raise StoreError(
+        f"{what} has format {found!r}, which this corpusmill cannot read",
+        where=where,
+        expected=f"format {FORMAT}",
+        hint="pip install --upgrade corpusmill" if newer else "run the pipeline that made it again",
+    )
 
 
 def make_key(unit: str, *parts: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pluggy
 
+from corpusmill import API
 from corpusmill.errors import CorpusmillError, nearest
 from corpusmill.plugin import hookspecs
 from corpusmill.plugin.identity import code_identity
@@ -22,6 +23,8 @@ __all__ = ["Found", "LocalPlugin", "blocked_names", "code_identity", "find", "lo
 
 GROUP = "corpusmill"
 BLOCK = "CORPUSMILL_NO_PLUGINS"
+API_NAME = "corpusmill_api"
+"""What a plugin's module may set to the version of the interface it is written for; without it that is 1."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def _register_plugin(manager: pluggy.PluginManager, found: Found) -> str | None:
     try:
         plugin = found.load()
     except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it must not take the others down
-        return f"its import raised {_said(error)}"
+        return f"its import raised {_said(error)}{_api_hint(error)}"
+    if cause := _api_cause(plugin):
+        return cause
     try:
         manager.register(plugin, name=name)
         manager.check_pending()
@@ -115,6 +120,23 @@ def _register_operators(manager: pluggy.PluginManager, registry: Registry, origi
         registry.operators, registry.conflicts = operators, conflicts
         registry.origins.remove(origin)
         registry.broken.append(Broken(origin, f"corpusmill_register raised {_said(error)}"))
+
+
+def _api_cause(plugin: Any) -> str | None:
+    """Say that a plugin is written for another interface; one that says nothing is written for the first."""
+    written = getattr(plugin, API_NAME, 1)
+    if isinstance(written, bool) or not isinstance(written, int):
+        return f"its {API_NAME} is {written!r}; expected a whole number, such as {API}"
+    if written == API:
+        return None
+    remedy = "pip install --upgrade corpusmill" if written > API else "install a newer version of the plugin"
+    return f"it is written for version {written} of the plugin interface, this corpusmill has version {API}: {remedy}"
+
+
+def _api_hint(error: Exception) -> str:
+    """Name the interface where a plugin asks the face for what is not there: often it is of another version."""
+    asked = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == hookspecs.PROJECT
+    return f" (this corpusmill has version {API} of the plugin interface)" if asked else ""
 
 
 def _hook_cause(plugin: Any, error: Exception) -> str:

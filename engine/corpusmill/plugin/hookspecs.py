@@ -19,6 +19,8 @@ def corpusmill_register(registry: Registry) -> None:
     """Name your operators: `registry.filter("no-emoji", "acme.emoji:NoEmoji", "Drop documents …")`.
 
     Called once per process that needs operators. Import nothing heavy: targets are strings and load on use.
+    `corpusmill_api = 1` beside it says which version of the interface (`corpusmill.API`) the plugin is written for;
+    without that line it is 1. A plugin for another version is refused with both numbers.
     """
 
 

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from corpusmill.dataset.hashing import canonical_json, hash_json
-from corpusmill.dataset.store import FORMAT, FileRef, Store
+from corpusmill.dataset.store import FORMAT, FileRef, Store, expect_format
 from corpusmill.errors import StoreError
 
 
@@ -97,6 +97,7 @@ class TokenSet:
             content = orjson.loads(store.storage.read(f"datasets/{digest}/manifest.json"))
         except FileNotFoundError as error:
             raise StoreError(f"no tokens {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
+        expect_format(content, f"token set {digest}", f"{store.uri}/datasets/{digest}/manifest.json")
         parts = tuple(TokenPart.from_json(part) for part in content["parts"])
         splits = {label: TokenSplit.from_json(split) for label, split in content["splits"].items()}
         return TokenSet(

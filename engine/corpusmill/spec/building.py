@@ -67,7 +67,7 @@ def _check_version(fields: Fields, problems: Problems) -> None:
     version = fields.integer("corpusmill")
     if version is not None and version != VERSION:
         mark = fields.node.items["corpusmill"].mark
-        hint = "pip install --upgrade corpusmill"
+        hint = "pip install --upgrade corpusmill" if version > VERSION else f"put `corpusmill: {VERSION}` there"
         problems.add(f"spec version {version} is not known to this corpusmill", mark, expected=str(VERSION), hint=hint)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpusmill.dataset.artifact import open_artifact, publish_artifact
 from corpusmill.dataset.canonical import BATCH_ROWS
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.manifest import Dataset, Entry, entry_batches, publish_dataset
@@ -19,6 +20,7 @@ from corpusmill.dataset.schema import canonical_schema, conform, union_schema
 from corpusmill.dataset.selection import Selection, read_selection, selection_digest, write_selection
 from corpusmill.dataset.store import Store
 from corpusmill.errors import ChecksumError, StoreError
+from corpusmill.runner.tokens import TokenSet
 
 SCHEMA = canonical_schema({"id": pa.string(), "text": pa.large_string(), "split": pa.string()})
 
@@ -106,15 +108,24 @@ def test_what_was_not_published_does_not_exist(store: Store) -> None:
         Dataset.open(store, "abc")
 
 
-def test_a_manifest_of_another_format_is_refused(store: Store) -> None:
-    """Data of another version of the format is told apart, never misread."""
-    digest = publish_dataset(store, SCHEMA, [Entry(part(store, ["x"]))]).digest
-    name = f"datasets/{digest}/manifest.json"
+@pytest.mark.parametrize("kind", ["dataset", "token set", "artifact"])
+def test_a_manifest_of_another_format_is_refused(store: Store, tmp_path: Path, kind: str) -> None:
+    """Data of another version of the format is told apart, never misread; what helps depends on which is newer."""
+    if kind == "artifact":
+        (tmp_path / "metrics.json").write_text("{}")
+        digest = publish_artifact(store, "metrics", tmp_path, {}).digest
+    else:
+        digest = publish_dataset(store, SCHEMA, [Entry(part(store, ["x"]))]).digest
+    open_one = {"dataset": Dataset.open, "token set": TokenSet.open, "artifact": open_artifact}[kind]
+    name = f"{'artifacts' if kind == 'artifact' else 'datasets'}/{digest}/manifest.json"
     manifest = orjson.loads(store.storage.read(name))
-    store.storage.put(name, canonical_json({**manifest, "format": 99}))
     try:
-        with pytest.raises(StoreError, match="format 99"):
-            Dataset.open(store, digest)
+        for version, hint in ((99, "pip install --upgrade"), (0, "run the pipeline"), (None, "run the pipeline")):
+            store.storage.put(name, canonical_json({**manifest, "format": version}))
+            with pytest.raises(StoreError, match=f"{kind} {digest} has format {version}") as caught:
+                open_one(store, digest)
+            assert str(caught.value.where).endswith(name)
+            assert hint in str(caught.value.hint)
     finally:
         store.storage.put(name, canonical_json(manifest))
 

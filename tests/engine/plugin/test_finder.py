@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from corpusmill.errors import PluginError
+from corpusmill.plugin import finder
 from corpusmill.plugin.finder import find, load_registry, plugin_manager
 from corpusmill.plugin.identity import code_identity
 from corpusmill.plugin.resolve import resolve
@@ -130,6 +131,33 @@ def test_broken_plugins_stop_no_other(install: Install) -> None:
     assert "ModuleNotFoundError" in found["acme:g"]
     assert "not marked with @corpusmill.hookimpl" in found["acme:h"]
     assert list(load_registry().operators) == ["filter.good"]
+
+
+def test_plugins_for_another_interface_are_refused(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer one, an older one, no number: both versions and the remedy are named; one that says nothing is for 1."""
+    good = register("registry.filter({!r}, 'a:B', 'Good.')")
+    written = {"new": "corpusmill_api = 9", "text": "corpusmill_api = '1'", "one": "corpusmill_api = 1", "none": ""}
+    modules = {f"acme_api_{name}": good.format(name) + line for name, line in written.items()}
+    install("acme", {name: f"acme_api_{name}" for name in written}, **modules)
+    newer = "it is written for version {} of the plugin interface, this corpusmill has version {}: "
+    assert causes() == {
+        "acme:new": newer.format(9, 1) + "pip install --upgrade corpusmill",
+        "acme:text": "its corpusmill_api is '1'; expected a whole number, such as 1",
+    }
+    assert set(load_registry().operators) == {"filter.one", "filter.none"}
+    monkeypatch.setattr(finder, "API", 9)
+    older = newer.format(1, 9) + "install a newer version of the plugin"
+    assert {name: cause for name, cause in causes().items() if name != "acme:text"} == dict.fromkeys(
+        ["acme:one", "acme:none"], older
+    )
+
+
+def test_what_the_face_does_not_have_is_told_with_its_version(install: Install) -> None:
+    """An import of a name from corpusmill that is not there is most likely written for another version."""
+    install("acme", {"f": "acme_asks"}, acme_asks="from corpusmill import Oracle")
+    (cause,) = causes().values()
+    assert "cannot import name 'Oracle' from 'corpusmill'" in cause
+    assert cause.endswith("(this corpusmill has version 1 of the plugin interface)")
 
 
 def test_a_name_claimed_twice_names_both_owners(install: Install) -> None:
