@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class FilterOptions(Options):
     """What every filter understands."""
 
-    signals: Literal["keep"] | None = option(None, help="store each document's measured values, to try other thresholds")
+    signals: Literal["keep"] | None = option(
+        None, help="store each document's measured values, to try other thresholds"
+    )
 
 
 class Filter(RowOperator):
