@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,7 @@ def try_(
         _show(found, f"{found.uses} on {on or 'texts'}", as_json=as_json)
         return 1 if any(one.failure for one in found.tried) else 0
 
-    if watch:
-        _watch(Path(operator), once)
-    sys.exit(once())
+    sys.exit(_watch(Path(operator), once) if watch else once())
 
 
 def _show(found: Trial, title: str, *, as_json: bool) -> None:
@@ -84,21 +83,24 @@ def _show(found: Trial, title: str, *, as_json: bool) -> None:
         say_trial(found, title=title)
 
 
-def _watch(file: Path, once: Any) -> None:
-    """Try again after each save; what goes wrong meanwhile is shown, and watching goes on. Ends with Ctrl-C."""
+def _watch(file: Path, once: Callable[[], int]) -> int:
+    """Try again after each save; what goes wrong meanwhile is shown, and watching goes on. Ctrl-C is its good end."""
     from corpusmill.cli.watching import Watcher
 
     watcher = Watcher([file])
-    while True:
-        try:
-            once()
-        except CorpusmillError as error:
-            complain(str(error))
-        say(f"\nwatching {file}; Ctrl-C ends")
-        sys.stdout.flush()
-        watcher.wait()
-        click.clear()
-        say(f"{file} saved {datetime.now().astimezone():%H:%M:%S}\n")
+    try:
+        while True:
+            try:
+                once()
+            except CorpusmillError as error:
+                complain(str(error))
+            say(f"\nwatching {file}; Ctrl-C ends")
+            sys.stdout.flush()
+            watcher.wait()
+            click.clear()
+            say(f"{file} saved {datetime.now().astimezone():%H:%M:%S}\n")
+    except KeyboardInterrupt:
+        return 0
 
 
 def _options(texts: tuple[str, ...]) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def trial(
     checked = checked_options(chosen, options or {}, "--with {}")
     foreign = on is not None and on.startswith(("run:", "store:"))
     text_column = column if foreign and column is not None else "text"
-    built = attempt(chosen.operator, lambda: build(chosen, checked, column=text_column, seed=seed, store=store))
+    built = attempt(
+        chosen.operator, lambda: _declared(build(chosen, checked, column=text_column, seed=seed, store=store))
+    )
     if isinstance(built, Raised):
         raise _unusable(chosen, built)
     sample = _sample(on, texts, rows, column, built, store, foreign=foreign)
@@ -61,6 +63,12 @@ def trial(
     if chosen.kind == "dedup" and not any(one.failure for one in tried):
         tried = _together(chosen, checked, sample.table, text_column, seed, tried)
     return Trial(chosen.step, chosen.uses, tuple(tried), rejected=sample.rejected, damaged=sample.damaged)
+
+
+def _declared(operator: Any) -> Any:
+    """Ask an operator for its declarations once, so that a faulty one is told before any document is read."""
+    operator.reads(), operator.adds(), operator.drops()
+    return operator
 
 
 def _sample(
