@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from corpusmill import CorpusmillError, Model, Port, Tokens, Trainer, option
-from corpusmill_plugins.trainers import backbone
+from corpusmill_plugins.trainers import backbone, projection
 from corpusmill_plugins.trainers.architecture import Architecture, build
 from corpusmill_plugins.trainers.determinism import deterministic
 from corpusmill_plugins.trainers.loop import Loop, Recipe
@@ -26,7 +26,7 @@ class CausalLanguageModel(Trainer):
     the folder. A step is a fixed number of windows in an order that depends on the seed alone.
     """
 
-    version = 1
+    version = 2
     depends = ("torch", "transformers")
     inputs: ClassVar[dict[str, type[Port] | Port]] = {
         "tokens": Tokens(roles=("train", "validation?")),
@@ -62,8 +62,8 @@ class CausalLanguageModel(Trainer):
         tokens = inputs.tokens
         seed = derive(work.seed, self.context.step)
         with deterministic(work.threads):
-            model = self._model(inputs, seed)
-            summary = Loop(self._task(tokens, work.device), model, self._recipe(tokens, work.device), work, seed).run()
+            model, recipe = self._model(inputs, seed), self._recipe(tokens, work.device)
+            summary = Loop(self._task(tokens, model, work.device, recipe.bfloat16), model, recipe, work, seed).run()
             if not summary["stopped"]:
                 backbone.save(model.cpu(), Path(tokens.tokenizer.path), work.output, self._facts(inputs, work))
         return {**summary, "parameters": sum(value.numel() for value in model.parameters())}
@@ -85,7 +85,7 @@ class CausalLanguageModel(Trainer):
         _require_room(model.config, tokens)
         return model
 
-    def _task(self, tokens: Any, device: str) -> NextToken:
+    def _task(self, tokens: Any, model: Any, device: str, bfloat16: bool) -> NextToken:
         label = "train" if "train" in tokens.splits else ""
         if label not in tokens.splits or not len(tokens.windows(label)):
             raise CorpusmillError(
@@ -94,7 +94,8 @@ class CausalLanguageModel(Trainer):
                 expected="a split `train` with at least two tokens, or tokens without splits",
             )
         validation = tokens.windows("validation") if "validation" in tokens.splits else None
-        return NextToken(tokens.windows(label), validation, self._micro(tokens.window, device))
+        plain = device == "cpu" and not bfloat16 and projection.is_plain(model)
+        return NextToken(tokens.windows(label), validation, self._micro(tokens.window, device), plain)
 
     def _micro(self, window: int, device: str) -> int:
         return max(1, (self.options.micro_tokens or MICRO_TOKENS[device]) // window)

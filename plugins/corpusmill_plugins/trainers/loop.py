@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpusmill import CorpusmillError
 from corpusmill_plugins.trainers import checkpoint
+from corpusmill_plugins.trainers.lanes import Lanes
 from corpusmill_plugins.trainers.order import derive, sample_at
 from corpusmill_plugins.trainers.schedule import Schedule, learning_rate
 
@@ -65,10 +66,15 @@ class Loop:
         self.best: dict[str, torch.Tensor] = {}
         self._loss = self._fresh_sum()
         self._since = (time.monotonic(), 0)
+        self.lanes = Lanes(self.model, self.device, work.threads, math.ceil(recipe.batch / recipe.micro))
         self._micro_loss = torch.compile(self._sum_of_losses, dynamic=False) if recipe.compiled else self._sum_of_losses
 
     def run(self) -> dict[str, Any]:
         """Train to the end, or until asked to stop; return a summary with `stopped`."""
+        with self.lanes.open():
+            return self._train()
+
+    def _train(self) -> dict[str, Any]:
         import torch
 
         torch.manual_seed(derive(self.seed, "dropout"))
@@ -109,10 +115,8 @@ class Loop:
         cuts = range(0, len(indices), recipe.micro)
         batches = [self.task.batch(indices[cut : cut + recipe.micro]) for cut in cuts]
         count = sum(self.task.count(batch) for batch in batches)
-        for batch in batches:
-            loss = self._micro_loss(self._to_device(batch))
-            (loss / max(1, count)).backward()
-            self._loss += loss.detach()
+        for loss in self.lanes.backward(lambda batch: self._micro_loss(self._to_device(batch)), batches, max(1, count)):
+            self._loss += loss
         if recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         for group in self.optimizer.param_groups:

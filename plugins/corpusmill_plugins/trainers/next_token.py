@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
+from corpusmill_plugins.trainers import projection
 from corpusmill_plugins.trainers.task import Batch, Task
 
 if TYPE_CHECKING:
@@ -14,17 +15,20 @@ if TYPE_CHECKING:
 
     from corpusmill import Windows
 
+Output = Union["torch.Tensor", "tuple[torch.Tensor, torch.Tensor]"]
+
 
 class NextToken(Task):
     """Samples are windows; each predicts all of its ids but the first.
 
-    `chunk`: windows that go through the model at a time in validation.
+    `chunk`: windows that go through the model at a time in validation. `plain`: the model's logits are its hidden
+    states times one matrix (`projection.is_plain`), so that the loss needs no logits.
     """
 
     unit = "tokens"
 
-    def __init__(self, train: Windows, validation: Windows | None, chunk: int):
-        self.train, self.validation, self.chunk = train, validation, chunk
+    def __init__(self, train: Windows, validation: Windows | None, chunk: int, plain: bool = False):
+        self.train, self.validation, self.chunk, self.plain = train, validation, chunk, plain
         self.samples = len(train)
 
     def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
@@ -35,16 +39,24 @@ class NextToken(Task):
         """Predicted tokens."""
         return int((batch["targets"] >= 0).sum())
 
-    def forward(self, model: Any, batch: Batch) -> torch.Tensor:
-        """Return logits (n, window, vocabulary). Padding stands at the end, where no earlier token can see it."""
+    def forward(self, model: Any, batch: Batch) -> Output:
+        """Return logits (n, window, vocabulary), or what they are made of: hidden states and the output matrix.
+
+        Padding stands at the end, where no earlier token can see it.
+        """
+        if self.plain:
+            return projection.hidden_states(model, batch["inputs"]), model.get_output_embeddings().weight
         logits: torch.Tensor = model(input_ids=batch["inputs"], use_cache=False).logits
         return logits
 
-    def loss(self, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def loss(self, output: Output, batch: Batch) -> torch.Tensor:
         """Return the summed cross-entropy in nats, computed in float32."""
         import torch
 
-        flat, targets = output.float().flatten(0, 1), batch["targets"].flatten()
+        targets = batch["targets"].flatten()
+        if isinstance(output, tuple):
+            return projection.summed_loss(output[0].flatten(0, 1), output[1], targets)
+        flat = output.float().flatten(0, 1)
         return torch.nn.functional.cross_entropy(flat, targets, ignore_index=-1, reduction="sum")
 
     def validate(self, model: Any, device: str) -> dict[str, float]:

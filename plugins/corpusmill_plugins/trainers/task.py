@@ -33,11 +33,11 @@ class Task:
         """Return how many terms `loss` adds up for this CPU batch: known before the model runs, so no device waits."""
         raise NotImplementedError
 
-    def forward(self, model: Any, batch: Batch) -> torch.Tensor:
-        """Return the model's output for a batch on its device."""
+    def forward(self, model: Any, batch: Batch) -> Any:
+        """Return the model's output for a batch on its device, as `loss` wants it."""
         raise NotImplementedError
 
-    def loss(self, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def loss(self, output: Any, batch: Batch) -> torch.Tensor:
         """Return the sum (not the mean) of the losses of a batch, float32 scalar."""
         raise NotImplementedError
 
