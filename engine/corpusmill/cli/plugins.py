@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from corpusmill.cli.plugins_new import new
 from corpusmill.cli.terminal import complain, say, say_json, say_rows
 from corpusmill.errors import CorpusmillError
 from corpusmill.plugin.finder import LocalPlugin, load_registry
@@ -18,13 +19,33 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 _FILE = click.option("--file", "files", multiple=True, type=click.Path(), help="A plugin file to load as well.")
 
 
-@click.group(invoke_without_command=True, epilog="Example: corpusmill plugins show filter.gopher-quality")
+_CHECK = "check"
+
+
+class _Plugins(click.Group):
+    """Imports `check` when it is called: listing plugins loads nothing heavy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [_CHECK, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != _CHECK:
+            return super().get_command(ctx, cmd_name)
+        from corpusmill.cli.plugin_check import check
+
+        return check
+
+
+@click.group(cls=_Plugins, invoke_without_command=True, epilog="Example: corpusmill plugins show filter.gopher-quality")
 @_BLOCK
 @_FILE
 @_JSON
 @click.pass_context
 def plugins(ctx: click.Context, blocked: tuple[str, ...], files: tuple[str, ...], as_json: bool) -> None:
     """List all operators with what they do and where they come from; plugins that cannot be loaded are marked."""
+    if ctx.invoked_subcommand == _CHECK:
+        ctx.obj = (files, blocked)
+        return
     registry = load_registry(_local(files), blocked=blocked)
     if ctx.invoked_subcommand is not None:
         ctx.obj = registry
@@ -53,6 +74,9 @@ def show(registry: Registry, uses: str, as_json: bool) -> None:
         say_json(facts)
     else:
         say_operator(facts)
+
+
+plugins.add_command(new)
 
 
 def _local(files: tuple[str, ...]) -> tuple[LocalPlugin, ...]:

@@ -136,8 +136,13 @@ def _check_options(registered: Registered, operator: Any) -> None:
     options = operator.Options
     if isinstance(options, type) and issubclass(options, Options) and options.model_config.get("extra") == "forbid":
         return
+    fault = (
+        "its Options do not refuse unknown keys"
+        if isinstance(options, type) and issubclass(options, Options)
+        else f"its Options is {options!r}, which is no pydantic model of corpusmill's"
+    )
     raise PluginError(
-        f"operator {registered.uses!r} of {registered.owner}: its Options do not refuse unknown keys",
+        f"operator {registered.uses!r} of {registered.owner}: {fault}",
         expected="class Options(corpusmill.Options), with extra='forbid' left as it is",
     )
 

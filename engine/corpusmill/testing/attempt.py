@@ -51,7 +51,7 @@ def place_of_error(operator: type[Any], error: BaseException) -> str | None:
     """Return the deepest line of the operator's own file in a traceback; its class where there is none."""
     own = _file(operator)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
-    return f"{display_path(own)}:{frames[-1].lineno}" if own and frames else place_of(operator)
+    return f"{own}:{frames[-1].lineno}" if own and frames else place_of(operator)
 
 
 def place_of(operator: type[Any]) -> str | None:
@@ -60,9 +60,8 @@ def place_of(operator: type[Any]) -> str | None:
         method = inspect.unwrap(vars(operator)[name]) if name in vars(operator) else None
         code = getattr(method, "__code__", None)
         if code is not None:
-            return f"{display_path(code.co_filename)}:{code.co_firstlineno}"
-    file = _file(operator)
-    return display_path(file) if file else None
+            return f"{code.co_filename}:{code.co_firstlineno}"
+    return _file(operator)
 
 
 def display_path(path: str) -> str:

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from corpusmill.plugin.operator import Context
 from corpusmill.testing.attempt import Raised, attempt, place_of
+from corpusmill.testing.comparison import first_difference
 from corpusmill.testing.corpus import NULLS, ORDINARY, UNICODE, make_batch
 from corpusmill.testing.findings import Broken, Fault, NotApplicable, shown_texts
 from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome
 from corpusmill.testing.samples import Samples
 from corpusmill.testing.shrinking import Texts, smallest
-from corpusmill.testing.trials import WORK_KINDS, try_once
+from corpusmill.testing.trials import WORK_KINDS, bind_ports, try_once
 from corpusmill.testing.watch import ONCE, Watch
 
 STEP, SEED = "check", 7
@@ -47,6 +48,8 @@ class Bench:
         """Whether columns that samples do not have hold numbers instead of words."""
         self.texts: Texts = [*ORDINARY, *UNICODE, *NULLS]
         """The texts that the operator can be tried on: all but those it fails on."""
+        self.samples_before: dict[str, bytes] = {}
+        """The files of tokenizer and model before a global operator was given them."""
 
     def build(self, *, options: Any = None, step: str = STEP, seed: int = SEED, set_up: bool = True) -> Any:
         """Return a new operator."""
@@ -81,14 +84,19 @@ class Bench:
         return outcome(self.one if operator is None else operator, self.batch(texts))
 
     @cached_property
+    def goes(self) -> tuple[Go, Go]:
+        """Two goes, each with a fresh operator, one right after the other: between them nothing else happens."""
+        return self._watched(self._first_go), self._watched(lambda: try_once(self, self.build()))
+
+    @property
     def first(self) -> Go:
         """The first go."""
-        return self._watched(self._first_go)
+        return self.goes[0]
 
-    @cached_property
+    @property
     def second(self) -> Go:
-        """A go with a fresh operator, made alike."""
-        return self._watched(lambda: try_once(self, self.build()))
+        """A go with another operator made alike."""
+        return self.goes[1]
 
     @cached_property
     def changes(self) -> dict[str, str]:
@@ -150,12 +158,52 @@ class Bench:
 
         return smallest(texts, fails)
 
+    def smallest_difference(self, one: Any, other: Any) -> Texts | None:
+        """Return the smallest texts of which two operators make different things; None where there are none."""
+
+        def fails(some: Texts) -> bool:
+            found = attempt(self.operator, lambda: (self.outcome(some, one), self.outcome(some, other)))
+            return not isinstance(found, Raised) and first_difference(*found) is not None
+
+        if self.kind not in ROW_KINDS or not fails(self.texts):
+            return None
+        return smallest(self.texts, fails)
+
+    def smallest_breaking(self, broken: Broken) -> tuple[str, Texts | None]:
+        """Return what is seen on the smallest texts that break the same claim, and these texts."""
+        seen = [broken.seen]
+
+        def fails(some: Texts) -> bool:
+            try:
+                attempt(self.operator, lambda: self.outcome(some))
+            except Broken as again:
+                if again.claim == broken.claim:
+                    seen.append(again.seen)
+                    return True
+            return False
+
+        if self.kind not in ROW_KINDS or not fails(self.texts):
+            return broken.seen, None
+        texts = smallest(self.texts, fails)
+        return (seen[-1] if fails(texts) else broken.seen), texts
+
     def _first_go(self) -> Trial:
-        operator = self.one
         if self.kind in ROW_KINDS:
             self._settle_columns()
             self._settle_texts()
-        return try_once(self, operator)
+            self._expect_columns()
+            self.one = self.build()  # one that has seen nothing yet
+        if self.kind in WORK_KINDS:
+            bind_ports(self)  # makes the samples that the ports want
+            self.samples_before = self.samples.files()
+        return try_once(self, self.one)
+
+    def _expect_columns(self) -> None:
+        """An operator that asks the batch for a column which it did not declare breaks that claim, not `runs`."""
+        raised = self.raises(ORDINARY[:1])
+        if raised is not None and isinstance(raised.error, KeyError) and "does not exist in schema" in raised.words:
+            named = ", ".join(self.reads) or "no column"
+            raise Broken("reads", f"it raised {raised.words}; reads() names {named}")
 
     def _settle_columns(self) -> None:
         """Columns that the samples do not have hold words, unless the operator can only do with numbers."""

@@ -12,8 +12,7 @@ ORDINARY: tuple[str, ...] = (
     "The miller reads a book by the river. She thinks that it is good, and that the old judge wrote it in 1924.",
     "The miller reads a book by the river. He thinks that it is good, and that the old judge wrote it in 1924.",
     "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore.",
-    "<html><head><title>Mill</title></head><body><h1>Bread</h1><p>Flour, water and salt make bread; time makes "
-    + "it good bread. The baker knows this well.</p><p>We open at six in the morning.</p></body></html>",
+    "<html><head><title>Mill</title></head><body><p>Flour, water and salt; time makes bread good.</p></body></html>",
     "Die Müllerin liest am Fluss ein Buch über Straßen, Öfen und Übermut; der alte Richter schläft.",
     "我的朋友喜欢喝茶，也喜欢在城里散步。他说，今天的天气很好，我们一起去公园吧。",
     "その先生は毎朝本を読みます。それから川のそばを歩きます。",
@@ -32,8 +31,8 @@ UNICODE: tuple[str, ...] = (
     "👩‍👩‍👧‍👦 family, 🏳️‍🌈 flag, 🇩🇪🇨🇳 countries, 👍🏽 skin, ❤️ selector, 1️⃣ keycap",
     "😀",
     "Z̸̡̢̛̫͍͔̗̄͗̅ȧ̵̞̀l̷̺̈́g̶̰̀ő̶̦ and e\u0301 versus \u00e9, n\u0303, \u0301 alone",
-    "\u0644\u0627 \u0634\u064a\u0621 \u0639\u0631\u0628\u064a \u202bbidi\u202c \u200fmark\u200e "
-    + "\u05e2\u05d1\u05e8\u05d9\u05ea abc 123",
+    "\u0644\u0627 \u0634\u064a\u0621 \u0639\u0631\u0628\u064a \u202bbidi\u202c \u200fmark\u200e",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea abc 123",
     "𠀀𠀁𪚥𫝀 CJK extension B, 𝕬𝖇𝖈 mathematical letters, 𐍈 Gothic",
     "ﬁ ligature, ß sharp, ſ long, İ dotted, ı dotless, Σς final, Ǆ digraph, ㎏ square, Ａ wide, ½ half, Ⅻ twelve",
     "각각 각각 \u1112\u1161\u11ab conjoining, ไทยไม่มีช่องว่าง, हिन्दी क्षि, ខ្មែរ",

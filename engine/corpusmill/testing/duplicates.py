@@ -11,6 +11,7 @@ from corpusmill.testing.bench import Bench
 from corpusmill.testing.claims import Claim, promised
 from corpusmill.testing.findings import Fault, NotApplicable, shown
 from corpusmill.testing.settling import alternatives
+from corpusmill.testing.shrinking import Texts, smallest
 
 _MANY = 400
 """Different documents whose keys are looked at; in each quarter of the range about 100 are expected."""
@@ -39,7 +40,7 @@ def check_symmetry(bench: Bench) -> Fault | None:
     if len(unequal):
         one, other = int(left[unequal[0]]), int(right[unequal[0]])
         seen = f"similarity is {forth[unequal[0]]:g} from left to right and {back[unequal[0]]:g} from right to left"
-        return bench.fault(seen, [texts[one], texts[other]])
+        return bench.fault(seen, smallest([texts[one], texts[other]], lambda some: _unequal(bench, some), fewest=2))
     own = forth[left == right]
     low = np.flatnonzero(~(own >= bench.one.threshold()))
     if len(low):
@@ -48,11 +49,20 @@ def check_symmetry(bench: Bench) -> Fault | None:
     return None
 
 
-def _evidence(bench: Bench) -> Any:
+def _unequal(bench: Bench, texts: Texts) -> bool:
+    """True where the similarity of two texts depends on their order."""
+    evidence = _evidence(bench, texts)
+    if len(evidence) != len(texts):
+        return False
+    one, other = evidence[:1], evidence[1:2]
+    return bool(bench.one.similarity(one, other)[0] != bench.one.similarity(other, one)[0])
+
+
+def _evidence(bench: Bench, texts: Texts | None = None) -> Any:
     """Return the evidence of the rows that have keys; only those are ever compared."""
     if not bench.operator.verifies:
         raise NotApplicable("it does not verify: equal keys are duplicates")
-    sketch = bench.one.sketch(bench.batch(bench.texts))
+    sketch = bench.one.sketch(bench.batch(bench.texts if texts is None else texts))
     if sketch.evidence is None:
         raise NotApplicable("it verifies without evidence")
     return np.asarray(sketch.evidence)[np.unique(sketch.rows)]

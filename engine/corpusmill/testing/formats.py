@@ -32,8 +32,10 @@ def damaged(path: Path) -> Iterator[tuple[str, bytes, bool]]:
     """Yield (what was done, bytes, whether only one line was hurt) for a file."""
     data = path.read_bytes()
     if path.suffix in _LINES:
-        middle = data.find(b"\n", len(data) // 2) + 1
-        yield "a line of broken bytes put in", data[:middle] + b'{"text": "\xff\xfe\x00broken\n' + data[middle:], True
+        lines = data.split(b"\n")
+        middle = next(at for at in range(len(lines) // 2, len(lines)) if lines[at].strip())
+        lines[middle] = b'{"text": "\xff\xfe\x00broken'
+        yield "one line replaced by broken bytes", b"\n".join(lines), True
     yield "cut in half", data[: len(data) // 2], False
     third = len(data) // 3
     yield "64 bytes overwritten", data[:third] + b"\xff\x00" * 32 + data[third + 64 :], False

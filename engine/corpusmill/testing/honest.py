@@ -10,6 +10,7 @@ from corpusmill.testing.claims import Claim, promised
 from corpusmill.testing.comparison import first_difference
 from corpusmill.testing.findings import Fault
 from corpusmill.testing.outcomes import ROW_KINDS, outcome
+from corpusmill.testing.shrinking import Texts, smallest
 
 _LABEL = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -29,10 +30,15 @@ def check_reads(bench: Bench) -> Fault | None:
     for name in (one for one in batch.schema.names if one not in declared):
         names = [one for one in batch.schema.names if one != name]
         if first_difference(whole, outcome(bench.one, batch.select(names)), exact=bench.exact) is not None:
-            return bench.fault(
-                f"its result depends on the column {name!r}, which reads() does not name", [bench.texts[row]]
-            )
+            texts = smallest([bench.texts[row]], lambda some, names=names: _differs(bench, some, names))  # type: ignore[misc]
+            return bench.fault(f"its result depends on the column {name!r}, which reads() does not name", texts)
     return bench.fault("its result depends on columns that reads() does not name", [bench.texts[row]])
+
+
+def _differs(bench: Bench, texts: Texts, names: list[str]) -> bool:
+    """True where these columns alone give something else than all of them."""
+    batch = bench.batch(texts)
+    return first_difference(outcome(bench.one, batch), outcome(bench.one, batch.select(names))) is not None
 
 
 def check_labels(bench: Bench) -> Fault | None:

@@ -22,7 +22,8 @@ def check_runs(bench: Bench) -> Fault | None:
     """The first go raises nothing."""
     problem = bench.first.problem
     if problem is None:
-        return None
+        left_out = [text for text in ORDINARY if text not in bench.texts] if bench.kind in ROW_KINDS else []
+        return raises_on(left_out, "an ordinary text")(bench)
     if not isinstance(problem, Raised):
         raise problem
     texts = None
@@ -113,6 +114,7 @@ CLAIMS = (
         "give arrays their type (pa.array(values, pa.float64())), and ask for no first row",
         check_empty_batch,
         ROW_KINDS,
+        ("runs",),
     ),
     Claim(
         "nulls",
@@ -120,6 +122,7 @@ CLAIMS = (
         "treat null as empty (`text or ''`), and give documents without text no key",
         check_nulls,
         ROW_KINDS,
+        ("runs",),
     ),
     Claim(
         "unicode",
@@ -127,6 +130,7 @@ CLAIMS = (
         "use len(text) only for code points, encode() for bytes, and a default for characters without a property",
         raises_on(UNICODE, "a valid text"),
         ROW_KINDS,
+        ("runs",),
     ),
     Claim(
         "long-line",
@@ -134,6 +138,6 @@ CLAIMS = (
         "avoid nested quantifiers in patterns and recursion over characters; look at a prefix where that will do",
         check_long_line,
         ROW_KINDS,
-        ("travels", "determinism"),
+        ("runs", "travels", "determinism"),
     ),
 )

@@ -75,7 +75,7 @@ def annotate_outcome(operator: Any, batch: pa.RecordBatch) -> Outcome:
         if canonical_type(array.type) != canonical_type(kind):
             raise Broken("adds", f"annotate() made {name!r} of type {array.type}; adds() declares {kind}")
         arrays.append(array.to_pylist())
-    return [tuple(array[row] for array in arrays) for row in range(batch.num_rows)]
+    return [dict(zip(declared, values, strict=True)) for values in zip(*arrays, strict=True)]
 
 
 def split_outcome(operator: Any, batch: pa.RecordBatch) -> Outcome:
@@ -231,6 +231,17 @@ def _listed(values: Any) -> list[Any]:
     if hasattr(values, "to_pylist"):
         return list(values.to_pylist())
     return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def told(value: Any) -> str:
+    """Return a row's outcome as people read it: `kept; words 3`, or the values that were made."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
+        verdict, values = value
+        words = "kept" if verdict is None else f"removed by {verdict[0]}"
+        return "; ".join([words, *(f"{name} {shown(one, 80)}" for name, one in values.items())])
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(one, 80)}" for name, one in value.items())
+    return shown(value, 120)
 
 
 _OF_KIND: dict[str, Callable[[Any, pa.RecordBatch], Outcome]] = {

@@ -6,7 +6,7 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ WINDOW = 16
 _CLASSES = ("a", "b")
 _END, _PAD = "<|endoftext|>", "<|pad|>"
 _HIDDEN = 16
+_GIVEN = ("tokenizer", "model")
+"""The folders that ports are bound to."""
 
 
 class Samples:
@@ -47,6 +49,18 @@ class Samples:
         if only:
             rows = rows.select(list(dict.fromkeys(("id", "split", *columns))))
         return FakeDocuments(rows, batch_rows=batch_rows)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of tokenizer and model by name."""
+        places = [path for name in _GIVEN for path in (self.folder / name).rglob("*") if path.is_file()]
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in places}
+
+    def restore(self, files: Mapping[str, bytes]) -> None:
+        """Bring the files of tokenizer and model back to what they were."""
+        for name in self.files().keys() - files.keys():
+            (self.folder / name).unlink()
+        for name, data in files.items():
+            (self.folder / name).write_bytes(data)
 
     @cached_property
     def words(self) -> Path:

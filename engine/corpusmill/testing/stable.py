@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Any
 
 from corpusmill.testing.attempt import Raised
 from corpusmill.testing.bench import SEED, STEP, Bench, Trial
@@ -11,7 +12,7 @@ from corpusmill.testing.claims import TRIED, Claim
 from corpusmill.testing.comparison import fingerprint, first_difference, same
 from corpusmill.testing.corpus import copied
 from corpusmill.testing.findings import Fault, NotApplicable, shown
-from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome
+from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome, told
 from corpusmill.testing.settling import affects_result, alternatives
 from corpusmill.testing.shrinking import Texts, smallest
 from corpusmill.testing.trials import try_once
@@ -29,8 +30,12 @@ def difference(left: Trial, right: Trial, *, exact: bool = True) -> str | None:
         if name not in right:
             return f"{name} is missing the second time"
         if not same(left[name], right[name], exact=exact):
-            return f"{name} is {shown(left[name], 160)}, then {shown(right[name], 160)}"
+            return f"{name} is {_told(left[name])}, then {_told(right[name])}"
     return f"{next(name for name in right if name not in left)} is new the second time"
+
+
+def _told(value: Any) -> str:
+    return told(value) if isinstance(value, (tuple, dict)) else shown(value, 160)
 
 
 def check_determinism(bench: Bench) -> Fault | None:
@@ -42,7 +47,9 @@ def check_determinism(bench: Bench) -> Fault | None:
     again = bench.made_again()
     found = difference(made, again)
     if found is not None:
-        return bench.fault(f"two operators made alike gave different results: {found}", _alone(bench, made, again))
+        return bench.fault(
+            f"two operators made alike gave different results: {found}", _chance(bench) or _alone(bench, made, again)
+        )
     answer = ask(bench)
     if answer is None:
         return bench.fault("another process gave no answer: it hung or died")
@@ -58,6 +65,11 @@ def check_determinism(bench: Bench) -> Fault | None:
     texts = [bench.texts[row]] if row is not None else None
     seen = f"another process with another hash seed gave a different result for {wrong[0]}"
     return bench.fault(seen, _smallest_elsewhere(bench, texts) if texts else None)
+
+
+def _chance(bench: Bench) -> Texts | None:
+    """The smallest texts for which chance decides."""
+    return bench.smallest_difference(bench.build(), bench.build())
 
 
 def _alone(bench: Bench, made: Trial, again: Trial) -> Texts | None:
@@ -98,7 +110,8 @@ def check_seed(bench: Bench) -> Fault | None:
     ):
         found = difference(made, try_once(bench, operator))
         if found is not None:
-            return bench.fault(f"another {what} gave another result, but uses_seed is False: {found}")
+            texts = bench.smallest_difference(bench.one, operator)
+            return bench.fault(f"another {what} gave another result, but uses_seed is False: {found}", texts)
     return None
 
 
@@ -158,10 +171,11 @@ def check_affects_result(bench: Bench) -> Fault | None:
     # What a writer is asked to replace, and which files a reader reads, are no speed: they are named by the step.
     for name in (one for one in silent if one != "paths"):
         for options in islice(alternatives(bench.options, name), 2 if bench.exact else 1):
-            found = difference(made, try_once(bench, bench.build(options=options)))
+            operator = bench.build(options=options)
+            found = difference(made, try_once(bench, operator))
             if found is not None:
-                value = getattr(options, name)
-                return bench.fault(f"{name}={value!r} gave another result, but says affects_result=False: {found}")
+                seen = f"{name}={getattr(options, name)!r} gave another result, but says affects_result=False: {found}"
+                return bench.fault(seen, bench.smallest_difference(bench.one, operator))
     return None
 
 
@@ -188,7 +202,7 @@ def _two(bench: Bench, texts: Texts, other: Callable[[Texts], Outcome]) -> str:
     """Return both results of the first row that differs."""
     left, right = bench.outcome(texts), other(texts)
     row = first_difference(left, right, exact=bench.exact) or 0
-    return f"{shown(texts[row], 60)} gave {shown(left[row], 120)} in one batch and {shown(right[row], 120)}"
+    return f"{shown(texts[row], 60)} gave {told(left[row])!s} in one batch and {told(right[row])!s}"
 
 
 CLAIMS = (

@@ -83,7 +83,10 @@ def read_files(bench: Bench, operator: Any, files: Sequence[SampleFile]) -> dict
     """Read files as the engine does: prepare, hand the state over, cut, read range by range."""
     operator.prepare(list(files))
     worker = bench.build(set_up=False, options=operator.options)
-    worker.restore(json.loads(json.dumps(operator.state())))
+    try:
+        worker.restore(json.loads(json.dumps(operator.state())))
+    except (TypeError, ValueError) as error:
+        raise Broken("state", f"state() returned what JSON cannot say: {error}") from error
     worker.setup()
     found = {}
     for file in files:

@@ -147,7 +147,9 @@ def serve() -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+        request = json.loads(line)
+        os.chdir(request["samples"])
+        answers.write(json.dumps(_answer(request)).encode() + b"\n")
         answers.flush()
 
 

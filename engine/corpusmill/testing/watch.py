@@ -17,9 +17,10 @@ from typing import IO, Any
 
 MANNERS = ("output", "folder", "environment", "locale", "signals", "random-state", "process", "threads")
 """The claims that a watch can find broken, in the order they are told."""
+_CATEGORIES = ("LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME", "LC_MONETARY")
 ONCE = ("environment", "process")
 """Claims of what loading a library may change too."""
-_PATIENCE = 2.0
+_PATIENCE = 1.0
 """Seconds that threads get to end by themselves."""
 
 
@@ -30,8 +31,9 @@ class Watch:
     C code does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = _PATIENCE) -> None:
         self.changes: dict[str, str] = {}
+        self._patience = patience
 
     def __enter__(self) -> Watch:
         self._home = os.getcwd()  # noqa: PTH109
@@ -115,14 +117,14 @@ class Watch:
         # Where torch was not loaded before, nothing of it was there to be left alone.
         if before == after or before in (None, "None"):
             return
-        claim = "locale" if name == "locale" else "process"
+        claim = "locale" if name in _CATEGORIES else "process"
         self.changes.setdefault(claim, f"it changed {name} from {before!r} to {after!r}")
         _PUT_BACK[name](before)
 
     def _see_threads(self) -> None:
         left = [one for one in threading.enumerate() if one not in self._threads]
         for one in left:
-            one.join(_PATIENCE / len(left))
+            one.join(self._patience / len(left))
         alive = [one.name for one in left if one.is_alive()]
         if alive:
             self.changes["threads"] = (
@@ -205,7 +207,7 @@ def _torch_setting(name: str) -> Any:
 
 
 _LOOKS: dict[str, Callable[[], Any]] = {
-    "locale": lambda: locale.setlocale(locale.LC_ALL),
+    **{name: lambda name=name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES},  # type: ignore[misc]
     "sys.path": lambda: list(sys.path),
     "the recursion limit": sys.getrecursionlimit,
     "the warnings module": lambda: warnings.showwarning,
@@ -215,8 +217,8 @@ _LOOKS: dict[str, Callable[[], Any]] = {
 }
 
 
-def _put_locale(value: str) -> None:
-    locale.setlocale(locale.LC_ALL, value)
+def _put_locale(name: str, value: str) -> None:
+    locale.setlocale(getattr(locale, name), value)
 
 
 def _put_path(value: list[str]) -> None:
@@ -237,7 +239,7 @@ def _put_warnings(value: Any) -> None:
 
 
 _PUT_BACK: dict[str, Callable[[Any], None]] = {
-    "locale": _put_locale,
+    **{name: lambda value, name=name: _put_locale(name, value) for name in _CATEGORIES},  # type: ignore[misc]
     "sys.path": _put_path,
     "the recursion limit": sys.setrecursionlimit,
     "the warnings module": _put_warnings,

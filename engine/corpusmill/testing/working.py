@@ -79,17 +79,13 @@ def check_work_reads(bench: Bench) -> Fault | None:
 
 def check_inputs(bench: Bench) -> Fault | None:
     """The folders of tokenizers and models that it was given are as they were."""
-    before = _tree(bench.samples.folder)
-    operator = bench.build()
-    with tempfile.TemporaryDirectory(prefix="corpusmill-work-") as root:
-        attempt(bench.operator, lambda: work_result(operator, bind_ports(bench), FakeWork(Path(root))))
-    changed = sorted(name for name, data in _tree(bench.samples.folder).items() if before.get(name, data) != data)
-    return bench.fault(f"it changed the file {changed[0]!r} of an input") if changed else None
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    places = [path for name in ("tokenizer", "model") for path in (folder / name).rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in places}
+    bench.made()
+    before, now = bench.samples_before, bench.samples.files()
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if not changed:
+        return None
+    bench.samples.restore(before)
+    return bench.fault(f"it changed the file {changed[0]!r} of an input")
 
 
 def check_resume(bench: Bench) -> Fault | None:
@@ -101,13 +97,17 @@ def check_resume(bench: Bench) -> Fault | None:
             halted = FakeWork(root, stop_after=stop)
             summary = dict(bench.build().run(bind_ports(bench), halted) or {})
             if not summary.get("stopped"):
-                return bench.fault(_unheard(halted, stop), shown=f"stop at question {stop + 1}")
+                return bench.fault(_unheard(halted, stop), shown=_question(stop))
             resumed = work_result(bench.build(), bind_ports(bench), FakeWork(root))
         found = difference(made, resumed)
         if found is not None:
-            seen = f"stopped after {stop} steps and resumed, it gave another result: {found}"
-            return bench.fault(seen, shown=f"stop at question {stop + 1}")
+            seen = f"stopped and resumed, it gave another result than without: {found}"
+            return bench.fault(seen, shown=_question(stop))
     return None
+
+
+def _question(stop: int) -> str:
+    return f"work.should_stop() says yes at question {stop + 1}"
 
 
 def _unheard(work: FakeWork, stop: int) -> str:

@@ -1,0 +1,35 @@
+"""A trainer that never asks whether it should stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import corpusmill as mill
+
+
+class NeverStops(mill.Trainer):
+    """Counts words, a step a document."""
+
+    inputs: ClassVar[dict[str, Any]] = {"documents": mill.Documents}
+
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def _save(self, counts: dict[str, int], output: Path) -> None:
+        (output / "config.json").write_text("{}")
+        (output / "model.safetensors").write_text(json.dumps(counts, sort_keys=True))
+
+    def run(self, inputs: Any, work: Any) -> dict[str, Any]:
+        counts: dict[str, int] = {}
+        for batch in inputs.documents.batches(columns=[self.column]):
+            for word in " ".join(text or "" for text in batch[self.column].to_pylist()).split():
+                counts[word] = counts.get(word, 0) + 1
+        self._save(counts, work.output)
+        return {"words": len(counts)}
+
+
+@mill.hookimpl
+def corpusmill_register(registry: Any) -> None:
+    registry.trainer("never-stops", NeverStops, "Broken on purpose.")
