@@ -13,6 +13,7 @@ from corpusmill.cli.terminal import complain
 from corpusmill.errors import CorpusmillError, nearest
 
 COMMANDS = {
+    "init": ("corpusmill.cli.init:init", "Make a starter project: a pipeline that runs, sample data, a plugin file."),
     "run": ("corpusmill.cli.run:run", "Run a pipeline; the same command continues one that was stopped."),
     "check": ("corpusmill.cli.check:check", "Check a pipeline file and report all problems at once."),
     "plan": ("corpusmill.cli.plan:plan", "Print what a run would do and why, without doing it."),
