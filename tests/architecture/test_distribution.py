@@ -57,6 +57,14 @@ def test_wheel_holds_the_tables_of_the_kernels(wheel: list[str]) -> None:
     assert "corpusmill_plugins/kernels/codepoints.npz" in wheel
 
 
+def test_wheel_holds_the_templates(wheel: list[str], repository: Path) -> None:
+    """`init` and `plugins new` write from files of the package, hidden ones among them."""
+    root = repository / "engine"
+    templates = {str(path.relative_to(root)) for path in (root / "corpusmill" / "cli" / "templates").rglob("*.txt")}
+    assert len(templates) > 20
+    assert templates <= set(wheel)
+
+
 def test_lock_pins_versions_and_nothing_else(repository: Path) -> None:
     """Each line is `name==version`: no host, no path, no build of one machine, no CUDA library."""
     lines = [line for line in (repository / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
