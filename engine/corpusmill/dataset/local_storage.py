@@ -12,6 +12,8 @@ from pathlib import Path
 class LocalStorage:
     """A folder on local disk or NFS."""
 
+    remote = False
+
     def __init__(self, root: Path):
         self.root = root.expanduser().resolve()
         self.uri = str(self.root)
@@ -52,6 +54,12 @@ class LocalStorage:
     def read(self, name: str) -> bytes:
         """Return the bytes under a name."""
         return (self.root / name).read_bytes()
+
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """Return some bytes of a file."""
+        with (self.root / name).open("rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
 
     def fetch(self, name: str) -> Path:
         """Return the file itself."""

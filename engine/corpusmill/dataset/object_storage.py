@@ -21,6 +21,8 @@ class ObjectStorage:
     looks at what arrived, `put_if_absent` is a conditional put, `fetch` downloads into a cache on local scratch.
     """
 
+    remote = True
+
     def __init__(self, root: Path):
         self.root = root.expanduser().resolve()
         self.uri = f"object://{self.root}"
@@ -60,6 +62,12 @@ class ObjectStorage:
         """Get an object."""
         return self._object(name).read_bytes()
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """Get a range of an object."""
+        with self._object(name).open("rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
+
     def fetch(self, name: str) -> Path:
         """Download an object into the cache once; another version of it (inode and time: its ETag) is another file."""
         source = self._object(name)
@@ -80,8 +88,9 @@ class ObjectStorage:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys under a prefix, sorted."""
-        names = (unquote(path.name) for path in self.root.iterdir() if not path.name.startswith("."))
-        yield from sorted(name for name in names if name.startswith(prefix))
+        quoted = quote(prefix, safe="")  # letter by letter: what starts a name starts its quoted form
+        names = (path.name for path in self.root.iterdir() if not path.name.startswith("."))
+        yield from sorted(unquote(name) for name in names if name.startswith(quoted))
 
     def delete(self, name: str) -> None:
         """Delete an object."""

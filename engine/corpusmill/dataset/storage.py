@@ -19,6 +19,8 @@ class Storage(Protocol):
     """
 
     uri: str
+    remote: bool
+    """Whether `fetch` copies whole files: then what needs few bytes of many files reads ranges."""
 
     def publish(self, scratch: Path, name: str) -> None:
         """Move or upload a finished local file to its final name; an existing name is replaced by equal content."""
@@ -31,6 +33,9 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes:
         """Return the bytes under a name; raises FileNotFoundError."""
+
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to `stop` under a name; raises FileNotFoundError."""
 
     def fetch(self, name: str) -> Path:
         """Return a local path with the bytes under a name, to be memory-mapped; raises FileNotFoundError."""

@@ -45,7 +45,7 @@ def read_columns(path: str | Path) -> tuple[dict[str, npt.NDArray[Any]], dict[st
             if reader.num_record_batches != 1:
                 raise pa.ArrowInvalid(f"{reader.num_record_batches} batches instead of one")
             batch, metadata = reader.get_batch(0), reader.schema.metadata or {}
-            columns = {name: _to_numpy(batch.column(name)) for name in reader.schema.names}
+            columns = batch_columns(batch)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise StoreError(
             f"cannot read the column file {str(path)!r}: {error}",
@@ -54,6 +54,11 @@ def read_columns(path: str | Path) -> tuple[dict[str, npt.NDArray[Any]], dict[st
             hint="delete the file's commit record and run again; the step that made it is redone",
         ) from error
     return columns, {key.decode(): value.decode() for key, value in metadata.items()}
+
+
+def batch_columns(batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of a batch that `write_columns` wrote as views of it; raises KeyError for any other type."""
+    return {name: _to_numpy(batch.column(name)) for name in batch.schema.names}
 
 
 def _to_arrow(array: npt.NDArray[Any]) -> pa.Array:

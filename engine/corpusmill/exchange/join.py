@@ -107,18 +107,20 @@ def join_range(
     preferred: int = 0,
     key_block: int = KEY_BLOCK,
     evidence_block: int = EVIDENCE_BLOCK,
+    table: RowTable | None = None,
 ) -> Join:
     """Join the keys in [low, high) of all sketches.
 
     Row `r` of sketch `i` is row `bases[i] + r` (int64, bases ascending); where `selections[i]` is a mask, bool
     (rows,), only its true rows take part. Without `similarity` equal keys are links (a star around the best-ranked
     row); with it, candidates whose similarity is at least `threshold`. Rows below `preferred` rank first.
+    Where `sketches` are merged runs, `table` finds rank and evidence of their rows in the parts they were made of.
     Memory is bounded by the blocks, the links, and the largest bucket; the result depends on none of them.
     """
-    table = RowTable(sketches, bases, preferred)
+    table = RowTable(sketches, bases, preferred) if table is None else table
     links = _Links(table, similarity, threshold, evidence_block)
     rank_of = table.rank if table.has_rank else None
-    for first, last, keys, low_keys, rows in _key_blocks(table, selections, low, high, key_block):
+    for first, last, keys, low_keys, rows in _key_blocks(sketches, bases, selections, low, high, key_block):
         ordered, ordered_low, ordered_rows = sort_keys(keys, low_keys, rows, first, last)
         starts, ends = key_runs(ordered, ordered_low)
         for left, right in candidate_blocks(ordered_rows, starts, ends, star=similarity is None, rank_of=rank_of):
@@ -127,16 +129,21 @@ def join_range(
 
 
 def _key_blocks(
-    table: RowTable, selections: Sequence[Selection] | None, low: int, high: int, block: int
+    sketches: Sequence[SketchFile],
+    bases: Sequence[int],
+    selections: Sequence[Selection] | None,
+    low: int,
+    high: int,
+    block: int,
 ) -> Iterator[tuple[int, int, npt.NDArray[np.uint64], npt.NDArray[np.uint64], Rows]]:
     """Yield sub-ranges of about `block` keys: first and last key, and the selected keys and rows of all sketches."""
-    total = sum(int(np.diff(sketch.positions([low, high]))[0]) for sketch in table.sketches)
+    total = sum(int(np.diff(sketch.positions([low, high]))[0]) for sketch in sketches)
     cuts = min(max(1, -(-total // block)), high - low)
     bounds = [low + (high - low) * index // cuts for index in range(cuts + 1)]
-    positions = [sketch.positions(bounds) for sketch in table.sketches]
+    positions = [sketch.positions(bounds) for sketch in sketches]
     for index in range(cuts):
         keys, lows, rows = [], [], []
-        for number, sketch in enumerate(table.sketches):
+        for number, sketch in enumerate(sketches):
             start, stop = int(positions[number][index]), int(positions[number][index + 1])
             if start == stop:
                 continue
@@ -144,7 +151,7 @@ def _key_blocks(
             mask = None if selections is None else selections[number]
             taken: Any = slice(None) if mask is None else mask[entries.row]
             keys.append(entries.key[taken])
-            rows.append(entries.row[taken].astype(np.int64) + table.bases[number])
+            rows.append(entries.row[taken].astype(np.int64) + bases[number])
             if entries.key_low is not None:
                 lows.append(entries.key_low[taken])
         if keys:

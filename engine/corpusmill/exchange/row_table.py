@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from corpusmill.exchange.sketch_file import SketchFile
+
+class RowSource(Protocol):
+    """The rows of one part: a sketch file, or its row data alone."""
+
+    rows: int
+
+    @property
+    def has_rank(self) -> bool:
+        """Whether rows carry a rank."""
+
+    def rank(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return float64 (n,), the rank of rows of this part."""
+
+    def evidence(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return (n, k), the evidence of rows of this part."""
 
 
 class RowTable:
@@ -17,7 +32,7 @@ class RowTable:
     Rows below `preferred` rank before all others (an earlier corpus, in `against:`); among themselves by number.
     """
 
-    def __init__(self, sketches: Sequence[SketchFile], bases: Sequence[int], preferred: int = 0) -> None:
+    def __init__(self, sketches: Sequence[RowSource], bases: Sequence[int], preferred: int = 0) -> None:
         ends = [base + sketch.rows for base, sketch in zip(bases, sketches, strict=True)]
         if any(end > base for end, base in zip(ends, bases[1:], strict=False)):
             raise ValueError(f"sketches overlap: bases {list(bases)[:8]!r}, ends {ends[:8]!r}")
@@ -30,7 +45,7 @@ class RowTable:
         """One more than the largest row number."""
         return int(self.bases[-1]) + self.sketches[-1].rows if self.sketches else 0
 
-    @property
+    @cached_property
     def has_rank(self) -> bool:
         """Whether any row carries a rank; without one, input order ranks (and puts preferred rows first by itself)."""
         return any(sketch.has_rank for sketch in self.sketches)
@@ -55,7 +70,7 @@ class RowTable:
 
     def _by_sketch(
         self, rows: npt.NDArray[np.int64]
-    ) -> Iterator[tuple[SketchFile, npt.NDArray[np.int64] | slice, npt.NDArray[np.int64]]]:
+    ) -> Iterator[tuple[RowSource, npt.NDArray[np.int64] | slice, npt.NDArray[np.int64]]]:
         """Yield each sketch that holds some of `rows`, where in `rows` they stand, and their numbers in the sketch."""
         if rows.size and (int(rows.min()) < 0 or int(rows.max()) >= self.total):
             raise IndexError(f"rows {int(rows.min())} to {int(rows.max())} of {self.total}")

@@ -45,6 +45,11 @@ class SketchFile:
         return int(self._key.size)
 
     @property
+    def is_wide(self) -> bool:
+        """Whether keys have 128 bits."""
+        return self._key_low is not None
+
+    @property
     def key_bytes(self) -> int:
         """Bytes of the key file's columns; what `key_ranges` takes, summed over sketches."""
         return self.key_count * (12 if self._key_low is None else 20)

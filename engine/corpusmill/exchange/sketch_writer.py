@@ -50,6 +50,11 @@ class SketchWriter:
         return self._rows
 
     @property
+    def has_rank(self) -> bool:
+        """Whether rows carry a rank."""
+        return any(rank is not None for rank in self._ranks)
+
+    @property
     def has_row_data(self) -> bool:
         """Whether `write` makes a row-data file."""
         return any(rank is not None for rank in self._ranks) or any(data is not None for _, data in self._evidence)

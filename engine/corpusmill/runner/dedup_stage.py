@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.listing import publish_list
 from corpusmill.dataset.manifest import Dataset, Entry, publish_dataset
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import union_schema
 from corpusmill.dataset.selection import Selection
 from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.exchange.ranges import key_ranges
-from corpusmill.exchange.sketch_file import SketchFile
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.fingerprint import build_operator, key_fingerprint, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.dedup_units import CLUSTERS
+from corpusmill.runner.exchange_inputs import rows_listed
 from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.merge_stage import run_merges
 from corpusmill.runner.missing import run_missing
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
@@ -108,21 +110,21 @@ def run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> 
 
 def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any]) -> list[Any]:
     """Join all key ranges; return the link files in order."""
-    store = session.store
-    total = sum(SketchFile(store.path(FileRef.from_json(one["keys"]))).key_bytes for one in sketches)
+    # The files' sizes: opening each of a hundred thousand to count its keys would take longer than a small join.
+    ranges = key_ranges(sum(FileRef.from_json(one["keys"]).bytes for one in sketches))
     inputs = hash_json([sketches, work.identities, work.preferred])
-    payload = {
-        "operator": work.recipe,
-        "sketches": sketches,
-        "selections": work.selections,
-        "bases": work.bases,
-        "preferred": work.preferred,
-    }
+    payload = {"operator": work.recipe, "preferred": work.preferred}
     units = [
         Unit(make_key("join", work.print, inputs, str(low), str(high)), "join", {**payload, "range": [low, high]})
-        for low, high in key_ranges(total)
+        for low, high in ranges
     ]
-    records = run_committed(session, work.stage, progress, units)
+
+    def prepare(missing: Sequence[Unit]) -> None:
+        keys = run_merges(session, work.stage, progress, work.entries, work.bases, sketches, len(ranges))
+        listed = {"keys": keys, **rows_listed(work.entries, work.bases, sketches)}
+        _with_inputs(session, missing, listed)
+
+    records = run_missing(session, work.stage, progress, units, _files, prepare)
     return [records[unit.key]["links"] for unit in units]
 
 
@@ -132,16 +134,21 @@ def run_components(
     """Find the components over all links; return the decisions about each part and the sizes of clusters."""
     parts = [entry.part.to_json() for entry in work.entries]
     key = make_key("components", work.print, sketches, links, [part[0] for part in parts], work.preferred)
-    payload = {
-        "operator": work.recipe,
-        "sketches": sketches,
-        "links": links,
-        "parts": parts,
-        "bases": work.bases,
-        "preferred": work.preferred,
-    }
-    record: dict[str, Any] = run_committed(session, work.stage, progress, [Unit(key, "components", payload)])[key]
+    unit = Unit(key, "components", {"operator": work.recipe, "preferred": work.preferred})
+
+    def prepare(missing: Sequence[Unit]) -> None:
+        rows = rows_listed(work.entries, work.bases, sketches)
+        _with_inputs(session, missing, {"links": links, "parts": parts, **rows})
+
+    record: dict[str, Any] = run_missing(session, work.stage, progress, [unit], _files, prepare)[key]
     return record
+
+
+def _with_inputs(session: Session, missing: Sequence[Unit], listed: dict[str, Any]) -> None:
+    """Give units the digest of one list object: the lists of a large corpus are too long to send with each."""
+    inputs = publish_list(session.store, listed).to_json()
+    for unit in missing:
+        unit.payload["inputs"] = inputs
 
 
 def _run_selects(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusmill.dataset.listing import read_list
 from corpusmill.dataset.part import Part, PartWriter, read_part, read_table, write_table
 from corpusmill.dataset.schema import SPLIT
 from corpusmill.dataset.selection import Selection, read_selection, write_selection
@@ -19,9 +20,10 @@ from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct, k
 from corpusmill.exchange.join import join_range
 from corpusmill.exchange.link_file import read_links, write_links
 from corpusmill.exchange.row_table import RowTable
-from corpusmill.exchange.sketch_file import SketchFile, SketchWriter
+from corpusmill.exchange.sketch_writer import SketchWriter
 from corpusmill.ledger.removed import Ledger
 from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.exchange_inputs import key_files, row_table
 from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
 from corpusmill.runner.workspace import Workspace
 
@@ -44,6 +46,7 @@ def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     record = {
         "keys": store.publish(keys).to_json(),
         "rows": store.publish(rows).to_json() if writer.has_row_data else None,
+        "ranked": writer.has_rank,
     }
     crumb.remove()
     return store.commit(key, record, operators=payload["operator"]["uses"])
@@ -52,18 +55,18 @@ def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
 def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Join one range of keys over all sketches into verified links."""
     operator = _operator(workspace, payload["operator"])
-    sketches = _sketch_files(workspace, payload["sketches"])
-    masks = [_mask(workspace, one) for one in payload["selections"]]
+    listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
+    sketches, bases, masks = key_files(workspace.store, listed)
     low, high = payload["range"]
     joined = join_range(
         sketches,
-        payload["bases"],
+        bases,
         masks,
         low,
         high,
         similarity=operator.similarity if operator.verifies else None,
         threshold=operator.threshold(),
-        preferred=payload["preferred"],
+        table=row_table(workspace.store, listed, payload["preferred"]),
     )
     scratch = workspace.store.scratch(".arrow")
     write_links(scratch, joined.links)
@@ -78,10 +81,11 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
 def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Find components over all links and write, for each part that loses rows, which and for whom."""
     operator = _operator(workspace, payload["operator"])
-    store, bases = workspace.store, payload["bases"]
-    parts = [Part.from_json(one) for one in payload["parts"]]
-    table = RowTable(_sketch_files(workspace, payload["sketches"]), bases, payload["preferred"])
-    links = read_links(store.path(FileRef.from_json(one)) for one in payload["links"])
+    store = workspace.store
+    listed = read_list(store, FileRef.from_json(payload["inputs"]))
+    bases, parts = listed["bases"], [Part.from_json(one) for one in listed["parts"]]
+    table = row_table(store, listed, payload["preferred"])
+    links = read_links(store.path(FileRef.from_json(one)) for one in listed["links"])
     members, roots = components(links, table.total)
     kept = choose(members, roots, table.rank if table.has_rank else None)
     ids = _ids_of(workspace, parts, bases, np.unique(kept))
@@ -149,22 +153,6 @@ def _sketched(operator: Any, batch: pa.RecordBatch, recipe: Mapping[str, Any]) -
             expected="a sketch of every document",
             hint="take the document out with a filter before this step, or correct the operator",
         ) from error
-
-
-def _sketch_files(workspace: Workspace, sketches: Sequence[Any]) -> list[SketchFile]:
-    store = workspace.store
-    return [
-        SketchFile(
-            store.path(FileRef.from_json(one["keys"])),
-            store.path(FileRef.from_json(one["rows"])) if one["rows"] else None,
-        )
-        for one in sketches
-    ]
-
-
-def _mask(workspace: Workspace, selection: Any) -> npt.NDArray[np.bool_] | None:
-    chosen = Selection.from_json(selection)
-    return None if chosen is None else read_selection(workspace.store, chosen)
 
 
 def _alikeness(

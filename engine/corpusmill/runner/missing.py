@@ -17,10 +17,12 @@ def run_missing(
     progress: StageProgress,
     units: Sequence[Unit],
     files: Callable[[dict[str, Any]], list[FileRef]],
+    prepare: Callable[[Sequence[Unit]], None] | None = None,
 ) -> dict[str, Any]:
     """Run the units that have no usable record and return all records by key.
 
-    `files` names the files of a record; one whose files are gone is not usable. Equal keys are one unit.
+    `files` names the files of a record; one whose files are gone is forgotten. Equal keys are one unit.
+    `prepare` completes the payloads of the units that will run, if any will: what only they need is made then.
     """
     distinct = {unit.key: unit for unit in units}
     records: dict[str, Any] = {}
@@ -28,9 +30,14 @@ def run_missing(
         record = session.store.committed(key)
         if record is not None and session.store.has_files(files(record)):
             records[key] = record
+        elif record is not None:
+            session.store.forget(key, later=True)
     missing = [unit for key, unit in distinct.items() if key not in records]
     progress.done += len(records)
     progress.total = max(progress.total, progress.done + len(missing))
+
+    if missing and prepare is not None:
+        prepare(missing)
 
     def done(unit: Unit, result: Done) -> None:
         records[unit.key] = result.record

@@ -24,6 +24,8 @@ _UNITS = {
     "pass": "pass_unit:run_pass",
     "identify": "identify_unit:run_identify",
     "sketch": "dedup_units:run_sketch",
+    "merge": "merge_units:run_merge",
+    "merge-masks": "merge_units:run_merge_masks",
     "join": "dedup_units:run_join",
     "components": "dedup_units:run_components",
     "select": "dedup_units:run_select",
