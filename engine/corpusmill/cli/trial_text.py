@@ -67,7 +67,7 @@ def _before(trial: Trial) -> list[str]:
 
 
 def _counts(counts: Mapping[str, Any]) -> list[str]:
-    reasons = [f"{rows} {visible(reason)}" for reason, rows in (counts.get("removed") or {}).items()]
+    reasons = [f"{rows} removed: {visible(reason)}" for reason, rows in (counts.get("removed") or {}).items()]
     reasons += [f"{rows} quarantined: {visible(why)}" for why, rows in (counts.get("quarantined") or {}).items()]
     reasons += [f"{counts['changed']} changed"] if counts.get("changed") else []
     return [f"{counts['in']} in", f"{counts['out']} out", ", ".join(reasons)]
@@ -86,7 +86,7 @@ def _document(one: Tried) -> Iterator[str]:
     yield from _signals(decision.signals)
     for name, value in decision.columns:
         yield f"{_INDENT}{visible(name)} = {visible(number(value), 100)}"
-    if decision.before is not None and decision.after is not None:
+    if decision.verdict == "changed" and decision.before is not None and decision.after is not None:
         for line in difference(decision.before, decision.after, shown=10, width=width() - 10):
             yield _INDENT + click.style(line, fg={"-": "red", "+": "green"}.get(line[0]))
     else:

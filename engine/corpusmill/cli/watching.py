@@ -20,15 +20,18 @@ class Watcher:
     def wait(self) -> list[Path]:
         """Return the files that changed since the last call, as soon as there is one.
 
-        A file that is gone for a moment, as it is while some editors save, counts when it is back.
+        A file counts when it looks the same twice in a row: one that is being written is not read by halves, and one
+        that is gone for a moment, as it is while some editors save, is waited for.
         """
+        before = self._looks()
         while True:
+            changed = [path for path in self._paths if before[path] not in (None, self._seen[path])]
+            self._pause()
             looks = self._looks()
-            changed = [path for path in self._paths if looks[path] not in (None, self._seen[path])]
-            if changed:
+            if changed and looks == before:
                 self._seen = looks
                 return changed
-            self._pause()
+            before = looks
 
     def _looks(self) -> dict[Path, tuple[int, int, int] | None]:
         return {path: _look(path) for path in self._paths}

@@ -21,7 +21,7 @@ from corpusmill.face.applied import (
     Labelled,
     Verdict,
 )
-from corpusmill.face.chosen import ROW_KINDS, Bound, Chosen, build, checked_options, choose
+from corpusmill.face.chosen import DOCUMENT_KINDS, Bound, Chosen, build, checked_options, choose
 from corpusmill.face.rows import as_table, with_engine_columns, without_engine_columns
 from corpusmill.plugin.dedup_kind import Deduplicator
 from corpusmill.plugin.operator import Operator
@@ -76,9 +76,9 @@ def apply(
     Labelled (split), Grown (augment), Deduplicated. Raises SpecError for wrong options, PluginError, UsageError, and
     OperatorError with the plugin's line and the row where the operator raises.
     """
-    chosen = choose(operator, plugins=plugins)
-    if chosen.kind not in (*ROW_KINDS, "dedup"):
-        raise UsageError(f"{chosen.uses} does not work on rows", expected=f"a kind among {', '.join(ROW_KINDS)}, dedup")
+    chosen = choose(operator, plugins=plugins, hint="corpusmill.apply({!r}, texts, plugins=[FILE])")
+    if chosen.kind not in DOCUMENT_KINDS:
+        raise UsageError(f"{chosen.uses} does not work on rows", expected=f"a kind among {', '.join(DOCUMENT_KINDS)}")
     checked = checked_options(chosen, options)
     table = as_table(texts, text_column)
     if chosen.kind == "dedup":
@@ -89,19 +89,19 @@ def apply(
     return _RESULTS[chosen.kind](chosen, built, table)
 
 
-def needed_columns(operator: Any, columns: Sequence[str]) -> None:
+def needed_columns(uses: str, operator: Any, columns: Sequence[str]) -> None:
     """Raise UsageError where the operator reads a column that is not there."""
     for name in operator.reads():
         if name not in columns:
             raise UsageError(
-                f"{type(operator).__name__} reads the column {name!r}, which is not there",
+                f"{uses} reads the column {name!r}, which is not there",
                 expected=f"a table with it; there are {', '.join(columns)}",
             )
 
 
-def _chunks(operator: Any, table: pa.Table) -> Iterator[Chunk]:
+def _chunks(chosen: Chosen, operator: Any, table: pa.Table) -> Iterator[Chunk]:
     full = with_engine_columns(table)
-    needed_columns(operator, full.column_names)
+    needed_columns(chosen.uses, operator, full.column_names)
     chunks = numbered((batch for batch in full.to_batches(8192) if batch.num_rows), _BATCH_BYTES)
     return chunks if operator.exact else fixed_rows(chunks, INEXACT_ROWS)
 
@@ -135,7 +135,8 @@ def _made(chosen: Chosen, operator: Any, table: pa.Table) -> list[Made]:
     """Return what became of each chunk of the table."""
     apply_one = APPLY[chosen.kind]
     return [
-        _called(chosen, operator, one, lambda chunk: apply_one(operator, chunk)) for one in _chunks(operator, table)
+        _called(chosen, operator, one, lambda chunk: apply_one(operator, chunk))
+        for one in _chunks(chosen, operator, table)
     ]
 
 
@@ -161,7 +162,7 @@ def _judged(chosen: Chosen, operator: Any, table: pa.Table) -> Judged:
         measured = operator.measure(chunk.batch) if measures else {}
         return measured, decide(measured, operator.rules(), len(chunk)) if measures else operator.judge(chunk.batch)
 
-    for chunk in _chunks(operator, table):
+    for chunk in _chunks(chosen, operator, table):
         measured, judged = _called(chosen, operator, chunk, judge)
         verdicts += verdict_list(judged)
         masks.append(judged.keep)

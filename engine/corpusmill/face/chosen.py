@@ -23,6 +23,8 @@ from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.problems import Path as Place
 
 ROW_KINDS = ("clean", "filter", "annotate", "augment", "split")
+DOCUMENT_KINDS = (*ROW_KINDS, "dedup")
+"""Kinds that can be shown what they do to documents at hand."""
 Bound = str | PathLike[str] | Artifact
 
 
@@ -47,12 +49,16 @@ class Chosen:
 
 
 def choose(
-    operator: str | PathLike[str] | type[Operator], name: str | None = None, plugins: Sequence[str] = ()
+    operator: str | PathLike[str] | type[Operator],
+    name: str | None = None,
+    plugins: Sequence[str] = (),
+    hint: str = "--operator {}",
 ) -> Chosen:
     """Return the operator that a name (`filter.length`), a plugin file or a class means.
 
-    `name`: which one, where a file registers several. `plugins`: files to look for names in as well. Raises
-    PluginError for what cannot be loaded and UsageError where it is not clear which one is meant.
+    `name`: which one, where a file registers several that work on documents. `plugins`: files to look for names in as
+    well. `hint`: how to say which one is meant. Raises PluginError for what cannot be loaded and UsageError where it
+    is not clear which one is meant.
     """
     if isinstance(operator, type):
         return Chosen(f"{operator.kind}.{operator.__name__}", operator)
@@ -60,7 +66,7 @@ def choose(
     is_file = text.endswith(".py")
     local = tuple(_read(one) for one in ([text] if is_file else []) + list(plugins))
     registry = load_registry(local)
-    uses = _only(registry, local[0], name) if is_file else text
+    uses = _only(registry, local[0], name, hint) if is_file else text
     try:
         registered = registry.lookup(uses)
     except CorpusmillError as error:
@@ -92,20 +98,21 @@ def _place(name: str, error: Exception) -> str:
     return f"{name}:{lines[-1]}" if lines else name
 
 
-def _only(registry: Registry, local: LocalPlugin, name: str | None) -> str:
+def _only(registry: Registry, local: LocalPlugin, name: str | None, hint: str) -> str:
     """Return what a plugin file registers: the one operator, or the one of this name."""
     broken = next((one for one in registry.broken if one.origin.local == local.module), None)
     if broken is not None:
         raise PluginError(f"plugin file {local.name!r} cannot be used: {broken.cause}", where=local.name)
     found = [uses for uses, one in registry.operators.items() if one.origin.local == local.module]
     found += [uses for uses, owners in registry.conflicts.items() if local.name in owners]
-    fitting = [uses for uses in found if name in (None, uses, uses.partition(".")[2])]
+    triable = [uses for uses in found if uses.partition(".")[0] in DOCUMENT_KINDS]
+    fitting = [uses for uses in found if name in (uses, uses.partition(".")[2])] if name else triable or found
     if len(fitting) != 1:
         raise UsageError(
             f"plugin file {local.name!r} registers {', '.join(found) or 'no operator'}"
             + (f", not {name!r}" if name else ""),
             expected="the name of one of them" if found else "a corpusmill_register(registry) that names an operator",
-            hint=f"--operator {found[0]}" if found else "corpusmill plugins new filter my-rule",
+            hint=hint.format((triable or found)[0]) if found else "corpusmill plugins new filter my-rule",
         )
     return fitting[0]
 

@@ -13,7 +13,7 @@ from corpusmill.dataset.manifest import Dataset, entry_rows
 from corpusmill.dataset.schema import union_schema
 from corpusmill.dataset.store import Store
 from corpusmill.errors import UsageError, nearest
-from corpusmill.face.chosen import ROW_KINDS
+from corpusmill.face.chosen import DOCUMENT_KINDS
 from corpusmill.face.deduplication import fates
 from corpusmill.face.sample import Sample, sample_reader
 from corpusmill.face.trial import Passed, Trial, Tried, single_rows, try_rows, who
@@ -48,11 +48,11 @@ def preview(checked: CheckedSpec, step: str, *, rows: int = 20, store: str | Non
         near = nearest(step, known)
         hint = f"did you mean {near!r}?" if near else None
         raise UsageError(f"no step {step!r}", where=checked.spec.path, expected=f"one of {', '.join(known)}", hint=hint)
-    if target.kind not in ("read", "dedup", *ROW_KINDS):
+    if target.kind not in ("read", *DOCUMENT_KINDS):
         before = [ref.step for refs in target.inputs.values() for ref in refs if ref.step]
         raise UsageError(
             f"step {step!r} ({target.uses}) makes {target.operator.output}; a preview shows documents",
-            expected=f"a step of a kind among read, {', '.join(ROW_KINDS)}, dedup",
+            expected=f"a step of a kind among read, {', '.join(DOCUMENT_KINDS)}",
             hint=f"corpusmill preview {checked.spec.path or 'SPEC'} {before[0]}" if before else None,
         )
     needed = replace(checked, steps=tuple(ancestors(checked, step)))

@@ -60,7 +60,7 @@ def sample_file(path: str, rows: int, column: str | None = None, also: Sequence[
     try:
         find_files(path, Path.cwd())
     except InputError as error:
-        error.hint = "paths start from the current folder"
+        error.where, error.hint = None, "paths start from the current folder"
         raise
     try:
         sample = sample_reader(reader, rows, ReadLimits())

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from corpusmill.errors import CorpusmillError, PluginError, UsageError
 from corpusmill.face.apply import needed_columns
-from corpusmill.face.chosen import ROW_KINDS, Chosen, build, checked_options, choose
+from corpusmill.face.chosen import DOCUMENT_KINDS, Chosen, build, checked_options, choose
 from corpusmill.face.deduplication import checked_step, fates
 from corpusmill.face.sample import Sample, sample_file, sample_reference, sample_texts
 from corpusmill.face.trial import Trial, Tried, try_rows
@@ -43,10 +43,10 @@ def trial(
     raises, but for what the operator raises on a document: that is told with the document.
     """
     chosen = choose(operator, name)
-    if chosen.kind not in (*ROW_KINDS, "dedup"):
+    if chosen.kind not in DOCUMENT_KINDS:
         raise UsageError(
             f"{chosen.uses} cannot be tried on documents",
-            expected=f"a kind among {', '.join(ROW_KINDS)}, dedup",
+            expected=f"a kind among {', '.join(DOCUMENT_KINDS)}",
             hint="corpusmill plugins check FILE tries operators of every kind",
         )
     checked = checked_options(chosen, options or {}, "--with {}")
@@ -58,7 +58,7 @@ def trial(
     if isinstance(built, Raised):
         raise _unusable(chosen, built)
     sample = _sample(on, texts, rows, column, built, store, foreign=foreign)
-    needed_columns(built, sample.table.column_names)
+    needed_columns(chosen.uses, built, sample.table.column_names)
     tried = try_rows(built, chosen.uses, sample.table, chosen.local)
     if chosen.kind == "dedup" and not any(one.failure for one in tried):
         tried = _together(chosen, checked, sample.table, text_column, seed, tried)

@@ -10,24 +10,7 @@ import pytest
 
 from corpusmill.face.running import Run, run
 
-WORDS = [
-    "the",
-    "river",
-    "of",
-    "winter",
-    "light",
-    "and",
-    "a",
-    "stone",
-    "that",
-    "was",
-    "with",
-    "the",
-    "old",
-    "garden",
-    "to",
-    "have",
-]
+WORDS = ("the", "river", "of", "winter", "light", "and", "a", "stone", "that", "was", "with", "old", "garden", "to")
 
 
 def reviews(count: int) -> list[dict[str, Any]]:
