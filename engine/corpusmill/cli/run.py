@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from corpusmill.cli.spec_options import spec_options
 from corpusmill.cli.terminal import complain, say, say_json
+
+if TYPE_CHECKING:
+    from corpusmill.report.ending import Ending
 
 
 @click.command(epilog="Example: corpusmill run pipelines/quickstart.yaml --executor ray --workers 2")
@@ -51,21 +55,34 @@ def run(
     Exit codes: 0 done, 1 failed, 2 wrong spec or usage, 3 more bad records than allowed, 130 interrupted.
     """
     from corpusmill.plan.check import check
-    from corpusmill.report.ending import ending_text, run_observers
+    from corpusmill.report.ending import Ending, ending_text, run_observers
     from corpusmill.runner.driver import RunOptions, run_spec
 
     given = {"run.batch_bytes": batch_bytes, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
     options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock)
+    ending = Ending()
     # What plugins and Ray print meanwhile goes to stderr: stdout holds the answer and nothing else.
-    with contextlib.redirect_stdout(sys.stderr):
-        checked = check(
-            spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until
-        )
-        result = run_spec(checked, options, run_observers(sys.stderr, quiet=quiet or as_json))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            checked = check(
+                spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until
+            )
+            result = run_spec(checked, options, [*run_observers(sys.stderr, quiet=quiet or as_json), ending])
+    except BaseException:
+        _say_failed(ending, spec, as_json=as_json)
+        raise
     for notice in result.notices:
         complain(f"note: {notice}")
     if as_json:
         say_json({**result.outputs, "folder": str(result.folder)})
     else:
         say(ending_text({**result.outputs, "folder": str(result.folder)}, spec=spec))
+
+
+def _say_failed(ending: Ending, spec: str, *, as_json: bool) -> None:
+    """Sum up a run that did not finish; the error itself is told by whoever catches it, last, where people look."""
+    if as_json and ending.run is not None:
+        say_json(ending.run)
+    elif (text := ending.text(spec)) is not None:
+        say(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,10 @@ class Store:
             self.commits.consolidate(least)
 
     def has_files(self, references: list[FileRef]) -> bool:
-        """Say whether all these files are there with the size they were committed with."""
+        """Say whether all these files are there; their bytes are looked at when they are read.
+
+        One that was damaged meanwhile is removed then, so that the next run finds it missing and makes it again.
+        """
         return all(self.storage.exists(reference.name) for reference in references)
 
 
@@ -223,15 +226,37 @@ def _differing(left: dict[str, Any], right: dict[str, Any]) -> str:
     return "differs in: " + ", ".join(names)
 
 
+@contextlib.contextmanager
+def write_errors(uri: str) -> Iterator[None]:
+    """Tell what the system says of a write beside the store's own (run folders, journals) as a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        raise _full_or_forbidden(error, uri, 0) from error
+
+
 def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
     import errno
-    import shutil
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(uri.removeprefix("object://")).free
+        wanted = f"{needed} bytes needed, " if needed else ""
         return StoreError(
-            f"no space left in the store: {needed} bytes needed, {free} free",
+            f"no space left in the store: {wanted}{_free(uri)} bytes free",
             where=uri,
+            expected="room for what the run makes",
             hint="free some space, then run the same command: finished work is kept",
         )
-    return StoreError(f"cannot write to the store: {error.strerror or error}", where=uri, hint="check its permissions")
+    return StoreError(
+        f"cannot write to the store: {error.strerror or error}",
+        where=uri,
+        expected="a folder that this user may write to",
+        hint="check its permissions, or take another with --store",
+    )
+
+
+def _free(uri: str) -> int:
+    """Return the free bytes of the disk that a place lies on, or will lie on."""
+    import shutil
+
+    path = Path(uri.removeprefix("object://"))
+    return shutil.disk_usage(next((one for one in (path, *path.parents) if one.exists()), Path("/"))).free

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from corpusmill.errors import CorpusmillError
+from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.report.commands import next_commands
 from corpusmill.report.html import FILE_NAME, HtmlReport
 from corpusmill.report.progress import progress_for
@@ -21,6 +22,31 @@ def run_observers(stream: TextIO, *, quiet: bool = False) -> list[Any]:
     The journal is not among them: the run itself writes it. Call `close()` of the first when the run is over.
     """
     return [progress_for(stream, quiet=quiet), HtmlReport()]
+
+
+class Ending:
+    """Keeps what a run told at its end, so that one that failed is summed up like one that did not."""
+
+    def __init__(self) -> None:
+        self.run: Mapping[str, Any] | None = None
+        """What `outputs.json` holds, and folder; None until the run is over, and for one that was refused."""
+
+    @hookimpl
+    def corpusmill_run_finished(self, run: dict[str, Any]) -> None:
+        """Keep it."""
+        self.run = run
+
+    def text(self, spec: str | None = None) -> str | None:
+        """Return the summary of a run that failed, without its error, which is told apart; None where there is none.
+
+        What cannot be read (a full disk, a store that is gone) must not take the place of why the run failed.
+        """
+        if self.run is None:
+            return None
+        try:
+            return ending_text({**self.run, "error": None}, spec=spec)
+        except (CorpusmillError, OSError):
+            return None
 
 
 def ending_text(run: Mapping[str, Any], *, spec: str | None = None) -> str:

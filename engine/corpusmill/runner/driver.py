@@ -11,7 +11,7 @@ from typing import Any
 
 from corpusmill.dataset.commits import LEFT_OVER
 from corpusmill.dataset.hashing import canonical_json
-from corpusmill.dataset.store import Store
+from corpusmill.dataset.store import Store, write_errors
 from corpusmill.errors import CorpusmillError, Interrupted, StoreError, UsageError
 from corpusmill.plan.build import build_stages
 from corpusmill.plan.checked import CheckedSpec
@@ -121,18 +121,33 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
         session.executor.cancel()
     finally:
         session.executor.close()
-        session.store.gather(least=LEFT_OVER)
-    outputs = _outputs(session, status, started, time.monotonic() - began, failure)
     try:
-        (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
-    except OSError as error:
-        # What stopped the run says more than that its record cannot be written: most likely the same.
-        failure = failure or StoreError(f"cannot write {error.filename!r}: {error.strerror}", where=str(session.folder))
-    session.observers.run_finished({**outputs, "folder": str(session.folder)})
-    journal.close()
+        session.store.gather(least=LEFT_OVER)
+    except StoreError as error:
+        status, failure = "failed" if failure is None else status, failure or error
+    outputs = _outputs(session, status, started, time.monotonic() - began, failure)
+    problem = _record(session, outputs, journal)
+    # What stopped the run says more than that its record cannot be written: most likely the same.
+    failure = failure or problem
     if failure is not None:
         raise failure
     return RunResult(outputs, session.folder, session.notices)
+
+
+def _record(session: Session, outputs: dict[str, Any], journal: Journal) -> StoreError | None:
+    """Write the run's record, tell observers, close the journal; return what could not be written."""
+    problem = None
+    try:
+        with write_errors(str(session.folder)):
+            (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
+    except StoreError as error:
+        problem = error
+    session.observers.run_finished({**outputs, "folder": str(session.folder)})
+    try:
+        journal.close()
+    except StoreError as error:
+        problem = problem or error
+    return problem
 
 
 def _record_outputs(session: Session, stage: Stage) -> None:
@@ -172,26 +187,27 @@ def _outputs(
 def _run_folder(store: Store, name: str, started: datetime) -> Path:
     """Make a folder for this run; two runs in one second get different ones."""
     stamp = started.strftime("%Y%m%dT%H%M%S")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = store.runs_root / "runs" / name / f"{stamp}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
+    with write_errors(str(store.runs_root)):
+        for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+            folder = store.runs_root / "runs" / name / f"{stamp}{suffix}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return folder
     raise UsageError(f"a hundred runs of {name!r} in one second")
 
 
 def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
     """Return what every worker of this run is told."""
-    scratch = checked.spec.run.scratch or str(store.storage.scratch())
+    with write_errors(store.uri):
+        scratch = checked.spec.run.scratch or str(store.storage.scratch())
     plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
     return {"store": store.uri, "scratch": scratch, "plugins": plugins}
 
 
 def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> None:
     spec = session.checked.spec
-    (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
     described = [
         {
             "id": stage.id,
@@ -212,7 +228,9 @@ def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> N
     ]
     plan = {"name": spec.name, "seed": spec.seed, "base": str(spec.base), "limit": options.limit, "stages": described}
     plan["plugins"] = session.settings["plugins"]
-    (session.folder / "plan.json").write_text(spec.redact(canonical_json(plan).decode()), encoding="utf-8")
+    with write_errors(str(session.folder)):
+        (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
+        (session.folder / "plan.json").write_text(spec.redact(canonical_json(plan).decode()), encoding="utf-8")
 
 
 def _pass(session: Session, stage: Stage) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.store import write_errors
 from corpusmill.errors import StoreError
 from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.runner.family import process_start
@@ -46,23 +47,29 @@ class Journal:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._path = FILE_NAME
         self._places: dict[str, tuple[Any, Any]] = {}
 
     def open(self, folder: Path | str) -> None:
         """Open the journal of a run's folder for appending; a torn last line is cut off first."""
         path = Path(folder) / FILE_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.close()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        _cut_torn_tail(self._file)
+        with write_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            _cut_torn_tail(self._file)
+        self._path = str(path)
 
     def close(self) -> None:
         """Flush to disk and close; harmless when closed."""
         with self._lock:
-            if self._file is not None:
-                os.fsync(self._file)
-                os.close(self._file)
-                self._file = None
+            file, self._file = self._file, None
+            if file is not None:
+                with write_errors(self._path):
+                    try:
+                        os.fsync(file)
+                    finally:
+                        os.close(file)
 
     def write(self, event: str, data: Mapping[str, Any], *, durable: bool = False) -> None:
         """Append one event; raises StoreError when no journal is open."""
@@ -71,9 +78,10 @@ class Journal:
         with self._lock:
             if self._file is None:
                 raise StoreError("the journal is not open", expected="run_started, or Journal.open(folder), first")
-            os.write(self._file, line.encode("ascii"))
-            if durable:
-                os.fsync(self._file)
+            with write_errors(self._path):
+                os.write(self._file, line.encode("ascii"))
+                if durable:
+                    os.fsync(self._file)
 
     @hookimpl
     def corpusmill_run_started(self, run: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from corpusmill.dataset.store import Store
+from corpusmill.dataset.store import Store, write_errors
 from corpusmill.errors import RunLocked
 from corpusmill.runner.family import process_start
 
@@ -39,7 +39,13 @@ class Lease:
         self._ended = threading.Event()
 
     def __enter__(self) -> Lease:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with write_errors(str(self._path)):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+        threading.Thread(target=self._beat, daemon=True, name="lease").start()
+        return self
+
+    def _acquire(self) -> None:
         while not self._take():
             holder = _read(self._path)
             if holder is None:
@@ -55,8 +61,6 @@ class Lease:
                     expected="one run of a pipeline at a time in a store",
                     hint="wait for it, pass --wait, or use another --store",
                 )
-        threading.Thread(target=self._beat, daemon=True, name="lease").start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from corpusmill.dataset.local_storage import LocalStorage
-from corpusmill.dataset.store import Store
+from corpusmill.dataset.store import Store, write_errors
 from corpusmill.errors import StoreError
 
 FILE_NAME = "spec.lock"
@@ -41,7 +41,7 @@ def read_lock(path: Path) -> dict[str, Pin]:
         if content["version"] == VERSION:
             return {str(text): Pin(**pin) for text, pin in content["references"].items()}
         problem = f"{FILE_NAME} has version {content['version']!r}"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         problem = f"{FILE_NAME} cannot be read: {error.strerror or error}"
@@ -62,10 +62,8 @@ def write_lock(path: Path, pins: Pins) -> None:
     Raises StoreError when the disk is full or may not be written.
     """
     folder = LocalStorage(path.parent)
-    try:
+    with write_errors(str(path)):
         if not pins:
             folder.delete(path.name)
         elif not folder.exists(path.name) or folder.read(path.name) != lock_text(pins).encode():
             folder.put(path.name, lock_text(pins).encode())
-    except OSError as error:
-        raise StoreError(f"cannot write {str(path)!r}: {error.strerror}", where=str(path.parent)) from error
