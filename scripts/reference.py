@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from corpusmill.cli.operator_page import operator_facts
+from corpusmill.cli.operator_page import operator_facts, tracker_facts
 from corpusmill.cli.schema import SCHEMA_FILE, schema_text
 from corpusmill.plugin.describe import OptionText, describe_option, nested_model
 from corpusmill.plugin.finder import find, load_registry
@@ -33,6 +33,13 @@ operator, your own plugins included: `corpusmill plugins show KIND.NAME`. How to
 
 Sizes are written `64 MB` or `2 GiB`, durations `500 ms` or `2 h`; plain numbers are bytes and seconds. An option
 without a default is left out unless it is required.
+"""
+
+
+TRACKERS = """## track
+
+Trackers follow a run and are no steps; a spec or a profile turns them on with `run: {track: [...]}`. See
+[hooks](hooks.md).
 """
 
 
@@ -77,7 +84,8 @@ def operators_page(registry: Registry) -> str:
     listed = [(kind, operators) for kind, operators in by_kind.items() if operators]
     rows = [(link(kind), ", ".join(link(one.uses) for one in own)) for kind, own in listed]
     index = table(("kind", "operators"), rows)
-    return "\n".join([HEAD, index, *(kind_section(kind, operators) for kind, operators in listed)])
+    kinds = [kind_section(kind, operators) for kind, operators in listed]
+    return "\n".join([HEAD, index, *kinds, TRACKERS, *map(tracker_section, registry.trackers.values())])
 
 
 def kind_section(kind: str, operators: list[Registered]) -> str:
@@ -96,6 +104,14 @@ def operator_section(registered: Registered) -> str:
         f"{table(('', ''), facts_rows(facts))}\n{options if facts['options'] else 'No options.' + chr(10)}"
         f"\nFor example `- {facts['example']}`.\n"
     )
+
+
+def tracker_section(registered: Registered) -> str:
+    """Return the section of one tracker: what it records, and its options."""
+    facts = tracker_facts(registered)
+    options = table(("option", "type", "unit", "range", "default", "what it does"), option_rows(registered))
+    extra = f"Needs the extra `{registered.extra}`: `pip install 'corpusmill[{registered.extra}]'`."
+    return f"### {facts['uses']}\n\n{facts['doc']}\n\n{extra}\n\n{options}\nFor example `{facts['example']}`.\n"
 
 
 def facts_rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from corpusmill.plugin.ports import Documents, Metrics, Model, Port, Tokenizer, Tokens
     from corpusmill.plugin.reader import InputFile, Reader, ReadLimits, Reject, Slice
     from corpusmill.plugin.row_kinds import Annotator, Augmented, Augmenter, Cleaner, Filter, Splitter
+    from corpusmill.plugin.tracker import Tracker
     from corpusmill.plugin.verdicts import KEPT, Rule, Verdicts, at_least, at_most, decide
     from corpusmill.plugin.work import (
         DocumentsInput,
@@ -60,6 +61,7 @@ _PLACES = {
     "plugin.ports": ("Documents", "Metrics", "Model", "Port", "Tokenizer", "Tokens"),
     "plugin.reader": ("InputFile", "ReadLimits", "Reader", "Reject", "Slice"),
     "plugin.row_kinds": ("Annotator", "Augmented", "Augmenter", "Cleaner", "Filter", "Splitter"),
+    "plugin.tracker": ("Tracker",),
     "plugin.verdicts": ("KEPT", "Rule", "Verdicts", "at_least", "at_most", "decide"),
     "plugin.work": (
         "DocumentsInput",
@@ -128,6 +130,7 @@ __all__ = [
     "TokenizerTrainer",
     "Tokens",
     "TokensInput",
+    "Tracker",
     "Trainer",
     "UsageError",
     "Verdict",

@@ -9,7 +9,7 @@ from corpusmill.cli.terminal import say, say_rows
 from corpusmill.plugin.describe import OptionText, describe_options
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.registry import Registered
-from corpusmill.plugin.resolve import resolve
+from corpusmill.plugin.resolve import resolve, resolve_tracker
 from corpusmill.spec.scalars import plain_value
 
 
@@ -33,6 +33,38 @@ def operator_facts(registered: Registered) -> dict[str, Any]:
         "options": [vars(option) for option in options],
         "example": _example(registered.uses, operator, options),
     }
+
+
+def tracker_facts(registered: Registered) -> dict[str, Any]:
+    """Return what can be said about a tracker, JSON-able; raises PluginError when it cannot be loaded."""
+    tracker = resolve_tracker(registered)
+    options = describe_options(tracker.Options)
+    needed = ", ".join(f"{option.name}: {_placeholder(option)}" for option in options if option.required)
+    given = f", with: {{{needed}}}" if needed else ""
+    return {
+        "uses": registered.uses,
+        "summary": registered.summary,
+        "owner": registered.owner,
+        "target": registered.target,
+        "extra": registered.extra,
+        "doc": inspect.cleandoc(tracker.__doc__ or ""),
+        "options": [vars(option) for option in options],
+        "example": f"run: {{track: [{{uses: {registered.uses}{given}}}]}}",
+    }
+
+
+def say_tracker(facts: dict[str, Any]) -> None:
+    """Print the page of a tracker."""
+    say(f"{facts['uses']}: {facts['summary']}")
+    say(f"from {facts['owner']} ({facts['target']})")
+    say()
+    say(facts["doc"])
+    say()
+    say("options" if facts["options"] else "no options")
+    say_rows([(option["name"], _option(option)) for option in facts["options"]])
+    say()
+    say("example")
+    say(f"  {facts['example']}")
 
 
 def say_operator(facts: dict[str, Any]) -> None:

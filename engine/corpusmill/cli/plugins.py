@@ -11,7 +11,7 @@ from corpusmill.cli.plugins_new import new
 from corpusmill.cli.terminal import complain, say, say_json, say_rows
 from corpusmill.errors import CorpusmillError
 from corpusmill.plugin.finder import LocalPlugin, load_registry
-from corpusmill.plugin.registry import KINDS, Registered, Registry
+from corpusmill.plugin.registry import KINDS, TRACK, Registered, Registry
 from corpusmill.plugin.resolve import missing_distributions
 
 _BLOCK = click.option("--no-plugin", "blocked", multiple=True, metavar="NAME", help="Leave a plugin out.")
@@ -62,18 +62,19 @@ def plugins(ctx: click.Context, blocked: tuple[str, ...], files: tuple[str, ...]
 def show(registry: Registry, uses: str, as_json: bool) -> None:
     """Show one operator: what it does, its inputs and outputs, columns, options with types, ranges and defaults."""
     try:
-        registered = registry.lookup(uses)
+        registered = registry.lookup_tracker(uses) if uses.startswith(f"{TRACK}.") else registry.lookup(uses)
     except CorpusmillError as error:
         near = registry.nearest(uses)
         complain(str(error) + (f"\n  nearest: {near}" if near else ""))
         sys.exit(error.exit_code)
-    from corpusmill.cli.operator_page import operator_facts, say_operator
+    from corpusmill.cli.operator_page import operator_facts, say_operator, say_tracker, tracker_facts
 
-    facts = operator_facts(registered)
+    is_tracker = uses.startswith(f"{TRACK}.")
+    facts = tracker_facts(registered) if is_tracker else operator_facts(registered)
     if as_json:
         say_json(facts)
     else:
-        say_operator(facts)
+        (say_tracker if is_tracker else say_operator)(facts)
 
 
 plugins.add_command(new)
@@ -104,8 +105,9 @@ def _table(registry: Registry) -> None:
 
 
 def _sorted(registry: Registry) -> list[Registered]:
-    kinds = list(KINDS)
-    return sorted(registry.operators.values(), key=lambda one: (kinds.index(one.uses.split(".")[0]), one.uses))
+    kinds = [*KINDS, TRACK]
+    every = [*registry.operators.values(), *registry.trackers.values()]
+    return sorted(every, key=lambda one: (kinds.index(one.uses.split(".")[0]), one.uses))
 
 
 def _as_json(registry: Registry) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from corpusmill.plan.inputs import absolute, check_inputs, is_remote, nearest_fi
 from corpusmill.plan.options import check_options, find_value
 from corpusmill.plan.order import ancestors, ordered
 from corpusmill.plan.search import check_search
+from corpusmill.plan.trackers import check_trackers
 from corpusmill.plugin.finder import LocalPlugin, load_registry
 from corpusmill.plugin.global_kinds import Writer
 from corpusmill.plugin.operator import Context
@@ -52,6 +53,7 @@ def check(
     sequence = _flow(order, by_id, spec, problems, deep=deep)
     _check_writers(order, spec, problems)
     check_search(spec, by_id, problems)
+    trackers = check_trackers(spec.run.track, registry, problems)
     if until is not None and until not in by_id:
         near = nearest(until, by_id)
         problems.add(f"unknown step {until!r} in --until", expected=f"one of {', '.join(by_id)}", near=near)
@@ -59,7 +61,7 @@ def check(
         raise SpecError(problems.sorted())
     wanted = ancestors(order, until) if until is not None else set(by_id)
     steps = tuple(_checked(facts) for facts in sequence if facts.id in wanted)
-    return CheckedSpec(spec, steps, registry, local)
+    return CheckedSpec(spec, steps, registry, local, trackers)
 
 
 def _plugins(spec: Spec, problems: Problems, blocked: Iterable[str]) -> tuple[Registry, tuple[LocalPlugin, ...]]:

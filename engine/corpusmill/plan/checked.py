@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from corpusmill.plugin.operator import Operator
     from corpusmill.plugin.option import Options
     from corpusmill.plugin.registry import Registered, Registry
+    from corpusmill.plugin.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class CheckedSpec:
     steps: tuple[CheckedStep, ...]
     registry: Registry
     local: tuple[LocalPlugin, ...] = ()
+    trackers: tuple[Tracker, ...] = ()
 
     def step(self, step_id: str) -> CheckedStep:
         """The step with this id; raises KeyError."""

@@ -14,7 +14,7 @@ from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.option_schema import OptionSchemas
 from corpusmill.plugin.ports import Port
 from corpusmill.plugin.registry import Registered, Registry
-from corpusmill.plugin.resolve import resolve
+from corpusmill.plugin.resolve import resolve, resolve_tracker
 from corpusmill.spec import language
 from corpusmill.spec.language import Key
 from corpusmill.spec.references import ID, PATTERN
@@ -41,10 +41,13 @@ def editor_schema(registry: Registry) -> Schema:
     options = OptionSchemas()
     operators = [registry.operators[uses] for uses in sorted(registry.operators)]
     cases = [_case(registered, options) for registered in operators]
+    followers = [registry.trackers[uses] for uses in sorted(registry.trackers)]
+    trackers = [_tracker_case(registered, options) for registered in followers]
     definitions = {
         "step": {**_mapping(language.STEP), **({"allOf": cases} if cases else {})},
         "limits": _or_nothing(_mapping(language.LIMITS)),
         "run": _or_nothing(_mapping(language.RUN)),
+        "tracker": {**_mapping(language.TRACKER), **({"allOf": trackers} if trackers else {})},
         "resources": _or_nothing(_mapping(language.RESOURCES)),
         "search": _or_nothing(_mapping(language.SEARCH)),
         "param": _mapping(language.PARAM),
@@ -53,6 +56,7 @@ def editor_schema(registry: Registry) -> Schema:
     }
     step = definitions["step"]["properties"]
     step["uses"] |= _uses(operators)
+    definitions["tracker"]["properties"]["uses"] |= _uses(followers)
     for name in ("uses", "with", "needs"):
         del step[name]["description"]  # editors show the first one they meet; the operator's own says more
     return {"$schema": DRAFT, **_mapping(language.TOP), "definitions": definitions}
@@ -130,6 +134,7 @@ _GRAMMAR: dict[str, Shape] = {
     "[STEP]": _list(_defined("step"), minItems=1),
     "LIMITS": _defined("limits"),
     "RUN": _defined("run"),
+    "[TRACKER]": _list(_defined("tracker")),
     "RESOURCES": _defined("resources"),
     "SEARCH": _defined("search"),
     "{NAME: PARAM}": json_shape.mapping((_defined("param") | _SCALAR | _list(_SCALAR)).schema()),
@@ -183,6 +188,18 @@ def _case(registered: Registered, options: OptionSchemas) -> Schema:
         **({"required": required} if required else {}),
     }
     return {"if": condition, "then": then}
+
+
+def _tracker_case(registered: Registered, options: OptionSchemas) -> Schema:
+    """If a run is followed by this tracker, then these are its options."""
+    condition = {"properties": {"uses": {"const": registered.uses}}, "required": ["uses"]}
+    with_options: Schema = {"description": registered.summary}
+    try:
+        with_options["allOf"] = [options.reference(resolve_tracker(registered).Options, registered.uses)]
+        options.definitions[registered.uses] = _or_nothing(options.definitions[registered.uses])
+    except PluginError as error:
+        with_options["description"] += f"\n\n{error.what}." + (f" {error.hint}" if error.hint else "")
+    return {"if": condition, "then": {"properties": {"with": with_options}}}
 
 
 def _page(registered: Registered, operator: type[Operator]) -> str:

@@ -11,6 +11,7 @@ from corpusmill.errors import nearest
 from corpusmill.plugin.describe import field_range, field_type, nested_model
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.option import Options
+from corpusmill.plugin.tracker import Tracker
 from corpusmill.spec.model import Step
 from corpusmill.spec.problems import Path as Place
 from corpusmill.spec.problems import Problems
@@ -18,7 +19,7 @@ from corpusmill.spec.problems import Problems
 _NOTHING = object()
 
 
-def check_options(step: Step, operator: type[Operator], problems: Problems) -> Options | None:
+def check_options(step: Step, operator: type[Operator | Tracker], problems: Problems) -> Options | None:
     """Return the validated options, or None after recording each error at the value it is about."""
     try:
         options = operator.Options.model_validate(step.options)
@@ -97,7 +98,9 @@ def _below(value: Any, part: str | int) -> Any:
     return _NOTHING
 
 
-def _record(step: Step, operator: type[Operator], place: Place, same: list[dict[str, Any]], problems: Problems) -> None:
+def _record(
+    step: Step, operator: type[Operator | Tracker], place: Place, same: list[dict[str, Any]], problems: Problems
+) -> None:
     name = ".".join(str(part) for part in place)
     kinds = {detail["type"] for detail in same}
     hint = f"corpusmill plugins show {step.uses}"
@@ -126,7 +129,7 @@ def _record(step: Step, operator: type[Operator], place: Place, same: list[dict[
         problems.add(f"option {name} is {shown}", mark, step=step.id, expected=expected, near=near, hint=hint)
 
 
-def _expected(operator: type[Operator], place: Place, same: list[dict[str, Any]]) -> str:
+def _expected(operator: type[Operator | Tracker], place: Place, same: list[dict[str, Any]]) -> str:
     field = _model_at(operator.Options, place[:-1]).model_fields.get(str(place[-1]))
     if any(detail["type"] == "value_error" for detail in same):
         return "; ".join(dict.fromkeys(_words(detail) for detail in same if detail["type"] == "value_error"))

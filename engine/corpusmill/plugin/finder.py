@@ -113,11 +113,11 @@ def _register_operators(manager: pluggy.PluginManager, registry: Registry, origi
     """Let one plugin name its operators; all of them or, when it raises, none."""
     others = [other for other in manager.get_plugins() if other is not plugin]
     registry.origin = origin
-    operators, conflicts = dict(registry.operators), dict(registry.conflicts)
+    operators, trackers, conflicts = dict(registry.operators), dict(registry.trackers), dict(registry.conflicts)
     try:
         manager.subset_hook_caller("corpusmill_register", remove_plugins=others)(registry=registry)
     except Exception as error:  # noqa: BLE001 - as above: only this plugin is out
-        registry.operators, registry.conflicts = operators, conflicts
+        registry.operators, registry.trackers, registry.conflicts = operators, trackers, conflicts
         registry.origins.remove(origin)
         registry.broken.append(Broken(origin, f"corpusmill_register raised {_said(error)}"))
 

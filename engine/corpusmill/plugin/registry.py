@@ -9,6 +9,7 @@ from corpusmill.errors import PluginError, nearest
 
 if TYPE_CHECKING:
     from corpusmill.plugin.operator import Operator
+    from corpusmill.plugin.tracker import Tracker
 
 KINDS = {
     "read": "reader",
@@ -28,6 +29,10 @@ KINDS = {
     "write": "writer",
 }
 """Prefix in `uses` -> the registry's verb for that kind."""
+
+
+TRACK = "track"
+"""Prefix of trackers: they follow a run (`run: {track: […]}`) and are no steps."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Registry:
     """Takes registrations; `origin` is set by the finder while a plugin registers."""
 
     operators: dict[str, Registered] = field(default_factory=dict)
+    trackers: dict[str, Registered] = field(default_factory=dict)
     conflicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Names that two plugins claim -> both owners; using one is an error, the others' names stay usable."""
     broken: list[Broken] = field(default_factory=list)
@@ -77,21 +83,24 @@ class Registry:
     """All plugins that loaded, sorted by distribution and name."""
     origin: Origin = Origin("?")
 
-    def add(self, prefix: str, name: str, target: str | type[Operator], summary: str, extra: str | None) -> None:
+    def add(
+        self, prefix: str, name: str, target: str | type[Operator | Tracker], summary: str, extra: str | None
+    ) -> None:
         """Register `prefix.name`. Raises PluginError when one plugin registers a name twice."""
         uses = f"{prefix}.{name}"
-        if prefix not in KINDS:
+        if prefix not in KINDS and prefix != TRACK:
             raise PluginError(
                 f"unknown kind {prefix!r} for {uses!r}", where=self.origin.name, expected=", ".join(KINDS)
             )
         place = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
-        taken = self.operators.get(uses)
+        names = self.trackers if prefix == TRACK else self.operators
+        taken = names.get(uses)
         if taken is not None and taken.origin == self.origin:
             raise PluginError(f"{uses!r} is registered twice by {self.origin.name}", expected="one target a name")
         if taken is not None:
             self.conflicts[uses] = (taken.owner, self.origin.name)
             return
-        self.operators[uses] = Registered(uses, place, summary, self.origin.name, extra, self.origin)
+        names[uses] = Registered(uses, place, summary, self.origin.name, extra, self.origin)
 
     def lookup(self, uses: str) -> Registered:
         """Return the operator of this name; raises PluginError with the nearest name."""
@@ -102,6 +111,14 @@ class Registry:
         if uses not in self.operators:
             raise PluginError(f"unknown operator {uses!r}", expected=self._expected(uses), hint=self._hint())
         return self.operators[uses]
+
+    def lookup_tracker(self, uses: str) -> Registered:
+        """Return the tracker of this name; raises PluginError with those there are."""
+        if uses in self.conflicts or uses not in self.trackers:
+            known = ", ".join(sorted(self.trackers)) or "an installed tracker; there is none"
+            what = f"{uses!r} is registered twice" if uses in self.conflicts else f"unknown tracker {uses!r}"
+            raise PluginError(what, expected=f"one of {known}", hint="corpusmill plugins")
+        return self.trackers[uses]
 
     def nearest(self, uses: str) -> str | None:
         """The known name closest to a misspelt one: of the same kind first, then of any."""
@@ -184,3 +201,7 @@ class Registry:
     def writer(self, name: str, target: str | type[Operator], summary: str, *, extra: str | None = None) -> None:
         """Register `write.NAME`; arguments as for `reader`."""
         self.add("write", name, target, summary, extra)
+
+    def tracker(self, name: str, target: str | type[Tracker], summary: str, *, extra: str | None = None) -> None:
+        """Register `track.NAME`; arguments as for `reader`."""
+        self.add(TRACK, name, target, summary, extra)

@@ -13,6 +13,7 @@ from corpusmill.errors import PluginError
 if TYPE_CHECKING:
     from corpusmill.plugin.operator import Operator
     from corpusmill.plugin.registry import Registered
+    from corpusmill.plugin.tracker import Tracker
 
 _BASES = {
     "read": "reader:Reader",
@@ -30,6 +31,7 @@ _BASES = {
     "evaluate": "global_kinds:Evaluator",
     "write": "global_kinds:Writer",
     "mix": "operator:Operator",
+    "track": "tracker:Tracker",
 }
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,6 +50,11 @@ def resolve(registered: Registered) -> type[Operator]:
     _check_kind(registered, operator)
     _check_options(registered, operator)
     return operator  # type: ignore[no-any-return]
+
+
+def resolve_tracker(registered: Registered) -> type[Tracker]:
+    """Import and check the class of a tracker; raises as `resolve` does."""
+    return resolve(registered)  # type: ignore[return-value]
 
 
 def missing_distributions(registered: Registered) -> list[str]:

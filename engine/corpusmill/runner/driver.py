@@ -28,7 +28,7 @@ from corpusmill.runner.reaper import FILE_NAME as PROCESSES
 from corpusmill.runner.reaper import end_predecessor
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.references import describe_output, locked, pins_of, stale_pins, with_pins
-from corpusmill.runner.session import Session
+from corpusmill.runner.session import Session, told_kind
 from corpusmill.runner.spec_lock import FILE_NAME, lock_path, write_lock
 
 
@@ -66,7 +66,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     pins_of(checked, store, relock=options.relock)  # what is not there is refused before anything is made
     manager = plugin_manager(checked.local)
     journal = Journal(secrets=list(spec.redacted))
-    for observer in (journal, *observers):
+    for observer in (journal, *checked.trackers, *observers):
         manager.register(observer)
     control, settings = Control(), settings_for(store, checked)
     scratch = settings["scratch"]
@@ -104,7 +104,9 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
             "store": session.store.uri,
             "executor": session.executor.name,
             "spec": spec.path,
-            "stages": [{"id": one.id, "kind": one.kind, "steps": [step.id for step in one.steps]} for one in stages],
+            "stages": [
+                {"id": one.id, "kind": told_kind(one), "steps": [step.id for step in one.steps]} for one in stages
+            ],
         }
     )
     status = "done"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,7 @@ def _run(session: Session, stage: Stage, progress: StageProgress, key: str, inpu
     unit = Unit(key, "global", payload, {"cpus": 1, "gpus": resources.get("gpus", 0)})
     session.run(stage, progress, [unit], lambda _, done: records.append(done.record), events.read)
     events.read()
+    events.remove()
     if records[0].get("stopped"):
         raise Interrupted(f"{step.id} stopped on request after saving its state", hint="run the same command again")
     return records[0]
@@ -101,6 +103,12 @@ class _Events:
         self._session, self._progress, self._path = session, progress, path
         self._stage = {"id": stage.id, "steps": [step.id for step in stage.steps], "kind": stage.steps[0].kind}
         self._offset = path.stat().st_size if path.is_file() else 0
+
+    def remove(self) -> None:
+        """Remove the events, with the folder where nothing else is left in it: a stopped work keeps its state there."""
+        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.parent.rmdir()
 
     def read(self) -> None:
         """Pass on all complete lines that came since the last call."""

@@ -101,9 +101,18 @@ def run_global(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     artifact = publish_artifact(workspace.store, operator.output, work.output, summary)
     record = {"artifact": artifact.digest}
     record = workspace.store.commit(key, record, exact=operator.exact, operators=recipe["uses"])
-    shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder)
     crumb.remove()
     return record
+
+
+def _clear(folder: Path) -> None:
+    """Remove what the work left but its events: the driver, who reads them now and then, may not have seen the last."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != EVENTS:
+            path.unlink(missing_ok=True)
 
 
 def _call(operator: Any, inputs: Any, work: FolderWork, recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ class Session:
     def start_stage(self, stage: Stage, total: int, cached: int) -> StageProgress:
         """Tell observers that a stage starts and return its progress."""
         steps = [step.id for step in stage.steps]
-        kind = "pass" if stage.kind == "pass" else stage.steps[-1].kind
+        kind = told_kind(stage)
         self.observers.stage_started({"id": stage.id, "steps": steps, "kind": kind, "total": total, "cached": cached})
         return StageProgress(stage.id, steps, kind, total, done=cached)
 
@@ -182,6 +182,11 @@ class Session:
         resources["gpus"] = 0
         self.notices.append(f"{step.id}: {step.resources['gpus']:g} GPU asked, none there; running on CPU")
         return "cpu", resources
+
+
+def told_kind(stage: Stage) -> str:
+    """Return what observers are told of a stage: `pass`, or the kind of its global operator."""
+    return "pass" if stage.kind == "pass" else stage.steps[-1].kind
 
 
 def count_row(step: CheckedStep, counts: StepCounts, seconds: float) -> dict[str, Any]:

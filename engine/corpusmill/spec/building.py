@@ -17,7 +17,7 @@ VERSION = 1
 TOP_KEYS = ("corpusmill", "name", "seed", "params", "plugins", "store", "limits", "run", "steps", "search")
 STEP_KEYS = ("id", "uses", "with", "needs", "column", "keep", "resources", "limits")
 LIMIT_KEYS = ("max_bad_fraction", "max_bad_records", "max_document_bytes", "on_corrupt_file", "deadline")
-RUN_KEYS = ("executor", "address", "workers", "in_flight", "batch_bytes", "scratch")
+RUN_KEYS = ("executor", "address", "workers", "in_flight", "batch_bytes", "scratch", "track")
 RESOURCE_KEYS = ("cpus", "gpus", "memory", "actors", "workers", "accelerator")
 SEARCH_KEYS = ("method", "vary", "objective", "trials", "seeds", "stop", "concurrent")
 
@@ -107,7 +107,22 @@ def _run(fields: Fields) -> RunSettings:
         "batch_bytes": run.size("batch_bytes"),
         "scratch": run.text("scratch"),
     }
-    return RunSettings(**{name: value for name, value in values.items() if value is not None})  # type: ignore[arg-type]
+    given = {name: value for name, value in values.items() if value is not None}
+    return RunSettings(**given, track=_trackers(run))  # type: ignore[arg-type]
+
+
+def _trackers(run: Fields) -> tuple[Step, ...]:
+    """Trackers are written like steps without inputs, so that their options are checked and pointed at like those."""
+    listed, found = run.sequence("track"), []
+    for index, node in enumerate(listed.items if listed else ()):
+        if not isinstance(node, MapNode):
+            run.problems.add("a tracker is no mapping", node.mark, expected="{uses: track.NAME, with: {…}}")
+            continue
+        Fields(node, run.problems).only(("uses", "with"))
+        step = _step(node, index, Limits(), run.problems)
+        if step is not None and step.uses:
+            found.append(step)
+    return tuple(found)
 
 
 def _limits(fields: Fields, around: Limits) -> Limits:

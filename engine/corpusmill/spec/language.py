@@ -82,7 +82,13 @@ RUN = _defaults(
         Key("in_flight", "int", "tasks that are out at a time", least=1),
         Key("batch_bytes", "size", "text in a batch; changes speed, never a result"),
         Key("scratch", "text", "folder for files on the way"),
+        Key("track", "[TRACKER]", "trackers that follow the run; `corpusmill plugins` lists them", null=True),
     ),
+)
+
+TRACKER = (
+    Key("uses", "KIND.NAME", "the tracker", required=True),
+    Key("with", "OPTIONS", "the tracker's options", null=True),
 )
 
 RESOURCES = (
@@ -123,6 +129,7 @@ MAPPINGS = {
     "STEP": STEP,
     "LIMITS": LIMITS,
     "RUN": RUN,
+    "TRACKER": TRACKER,
     "RESOURCES": RESOURCES,
     "SEARCH": SEARCH,
     "PARAM": PARAM,

@@ -59,6 +59,8 @@ class RunSettings:
     in_flight: int | None = None
     batch_bytes: int = 8 << 20
     scratch: str | None = None
+    track: tuple[Step, ...] = ()
+    """Trackers that follow the run: `uses` and `options` alone mean something in them."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Trackers: runs told to other systems, while they run."""
