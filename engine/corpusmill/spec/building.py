@@ -7,7 +7,7 @@ from typing import Any
 
 from corpusmill.spec.fields import Fields
 from corpusmill.spec.model import Limits, PluginName, RunSettings, Spec, Step
-from corpusmill.spec.nodes import ListNode, MapNode, Node, marks_below, plain
+from corpusmill.spec.nodes import ListNode, MapNode, Node, is_null, marks_below, plain
 from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.problems import Path as Place
 from corpusmill.spec.references import ID, read_needs
@@ -138,10 +138,10 @@ def _limits(fields: Fields, around: Limits) -> Limits:
         "on_corrupt_file": limits.text("on_corrupt_file", ("fail", "quarantine")),
     }
     deadline = node.items.get("deadline")
-    if deadline is not None and deadline.value is not None:
+    if deadline is not None and not is_null(deadline):
         values["deadline"] = limits.duration("deadline")
     changed = replace(around, **{name: value for name, value in values.items() if value is not None})
-    return replace(changed, deadline=None) if deadline is not None and deadline.value is None else changed
+    return replace(changed, deadline=None) if deadline is not None and is_null(deadline) else changed
 
 
 def _steps(fields: Fields, limits: Limits, problems: Problems) -> tuple[Step, ...]:

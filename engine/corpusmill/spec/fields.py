@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from corpusmill.errors import nearest
-from corpusmill.spec.nodes import ListNode, MapNode, Node
+from corpusmill.spec.nodes import ListNode, MapNode, Node, is_null
 from corpusmill.spec.problems import Problems
 from corpusmill.spec.scalars import type_name
 from corpusmill.spec.units import parse_duration, parse_size
@@ -76,7 +76,7 @@ class Fields:
     def mapping(self, name: str) -> MapNode | None:
         """A mapping; nothing counts as an empty one."""
         node = self.node.items.get(name)
-        if node is None or _is_null(node):
+        if node is None or is_null(node):
             return None
         if isinstance(node, MapNode):
             return node
@@ -86,7 +86,7 @@ class Fields:
     def sequence(self, name: str) -> ListNode | None:
         """A list; nothing counts as an empty one."""
         node = self.node.items.get(name)
-        if node is None or _is_null(node):
+        if node is None or is_null(node):
             return None
         if isinstance(node, ListNode):
             return node
@@ -101,7 +101,7 @@ class Fields:
             shown = (
                 _shape(node) if isinstance(node, (ListNode, MapNode)) else f"{type_name(node.value)}: {node.value!r}"
             )
-            self._wrong(name, f"{name} is {'nothing' if _is_null(node) else shown}", expected)
+            self._wrong(name, f"{name} is {'nothing' if is_null(node) else shown}", expected)
             return None
         return node.value
 
@@ -118,10 +118,6 @@ class Fields:
 
     def _wrong(self, name: str, what: str, expected: str, near: str | None = None) -> None:
         self.problems.add(what, self.node.items[name].mark, step=self.step, expected=expected, near=near)
-
-
-def _is_null(node: Node) -> bool:
-    return not isinstance(node, (ListNode, MapNode)) and node.value is None
 
 
 def _shape(node: Node) -> str:

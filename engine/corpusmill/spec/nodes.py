@@ -42,6 +42,11 @@ class MapNode(Node):
         self.keys[name] = node.mark
 
 
+def is_null(node: Node) -> bool:
+    """True where nothing stands: no value, and no list or mapping either."""
+    return not isinstance(node, (ListNode, MapNode)) and node.value is None
+
+
 def plain(node: Node | None) -> Any:
     """Return the tree as plain lists, dicts and scalars."""
     if isinstance(node, MapNode):

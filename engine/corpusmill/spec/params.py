@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusmill.errors import nearest
-from corpusmill.spec.nodes import MapNode, Node, plain
+from corpusmill.spec.nodes import MapNode, Node, is_null, plain
 from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.scalars import plain_value, type_name
 from corpusmill.spec.substitution import MISSING
@@ -20,7 +20,7 @@ _PYTHON = {"text": str, "path": str, "int": int, "float": float, "bool": bool}
 
 def read_params(node: Node | None, given: Mapping[str, Any], base: Path, problems: Problems) -> dict[str, Any]:
     """Return name -> value of all declared params; a param without value is a problem, so is an unknown one."""
-    if node is None or (not isinstance(node, MapNode) and node.value is None):
+    if node is None or is_null(node):
         node = MapNode(node.mark if node else Mark())
     if not isinstance(node, MapNode):
         problems.add("params must be a mapping", node.mark, expected="{NAME: VALUE or {type, default, choices, help}}")
@@ -43,6 +43,9 @@ def _value(name: str, node: Node, given: Mapping[str, Any], mark: Mark, base: Pa
         return _given(name, kind, given[name], base, problems) if name in given else default
     for key in sorted(node.items.keys() - set(_KEYS)):
         problems.unknown("key", key, _KEYS, node.key(key))
+    told = node.items.get("help")
+    if told is not None and not is_null(told) and not isinstance(told.value, str):
+        problems.add(f"the help of param {name!r} is {plain(told)!r}", told.mark, expected="a text")
     kind = _kind(node, problems)
     value = (
         _given(name, kind, given[name], base, problems) if name in given else _default(name, kind, node, mark, problems)
@@ -72,7 +75,7 @@ def _default(name: str, kind: str, node: MapNode, mark: Mark, problems: Problems
         problems.add(f"param {name!r} has no value", mark, expected=f"a {kind}", hint=f"--param {name}=VALUE")
         return MISSING
     default = node.items["default"]
-    value = default.value
+    value = plain(default)
     if kind == "float" and type(value) is int:
         return float(value)
     if type(value) is not _PYTHON[kind] and value is not None:

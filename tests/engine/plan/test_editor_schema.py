@@ -18,7 +18,9 @@ from corpusmill.plugin.describe import describe_option
 from corpusmill.plugin.finder import LocalPlugin, load_registry
 from corpusmill.plugin.registry import Registry
 from corpusmill.plugin.resolve import resolve
+from corpusmill.spec import language
 from corpusmill.spec.composer import compose
+from corpusmill.spec.loading import load
 from corpusmill.spec.model import Step
 from corpusmill.spec.nodes import plain
 from corpusmill.spec.problems import Problems
@@ -223,3 +225,38 @@ def test_a_strangers_types_allow_anything_and_broken_operators_stay() -> None:
     assert strange.is_valid(spec)
     spec["steps"] = [{"uses": "filter.odd", "with": {"day": "2026-01-01", "share": 2}}]
     assert not strange.is_valid(spec)
+
+
+ANYTHING = [*WRITTEN, *WORDS, None, True, False, 0, 1, -1, 0.5, 1.0, 2, 10**9, [], [1, 2], [2, 1], ["a"], {}, {"a": 1}]
+
+
+LATER = ("uses", "with", "needs", "search")
+"""Judged when operators are known, not when the file is read."""
+
+
+@pytest.mark.parametrize("group", ["top", "step", "limits", "run", "resources", "param"])
+def test_settings_that_the_reader_accepts_are_valid(group: str) -> None:
+    """Every key of the language with every sort of value: what is read without a problem is never marked."""
+    accepted = 0
+    for key in language.MAPPINGS[{"top": "SPEC"}.get(group, group.upper())]:
+        for value in [*ANYTHING, *key.choices] if key.name not in LATER else []:
+            spec = placed(group, key.name, value)
+            if load(spec)[1]:
+                continue
+            accepted += 1
+            assert validator().is_valid(spec), f"{group}.{key.name}: {value!r}"
+    assert accepted > 20
+
+
+def placed(group: str, key: str, value: Any) -> dict[str, Any]:
+    """A sound spec with one value set in one of its groups."""
+    step: dict[str, Any] = {"uses": "clean.unicode"}
+    spec: dict[str, Any] = {"corpusmill": 1, "name": "x", "steps": [step]}
+    if group == "top":
+        return {**spec, key: value}
+    if group == "param":
+        return {**spec, "params": {"one": {"default": "a", key: value}}}
+    around = step if group == "resources" else spec
+    target = step if group == "step" else around.setdefault(group, {})
+    target[key] = value
+    return spec
