@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PARTS = 4
+PARTS = 8
 """Bins in each doubling of a value: a power of two, for a bin is read off the first bits of the number."""
 _LOW, _HIGH = -24, 40
 LAST = (_HIGH - _LOW) * PARTS + 1
@@ -23,7 +23,7 @@ class Histogram:
     """How often a number fell into each bin, beside its least and largest value and how often it was missing.
 
     Bins follow the floating-point form of a number, like those of HDR histograms: each doubling is cut into PARTS
-    equal bins, so that shares, counts and scores fit the same bins, to a quarter at worst. Nothing in here depends on
+    equal bins, so that shares, counts and scores fit the same bins, to an eighth at worst. Nothing in here depends on
     the order of the values, nor on how they were cut into batches.
     """
 

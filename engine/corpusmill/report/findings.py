@@ -49,6 +49,19 @@ def scores(outputs: Mapping[str, Any]) -> list[Scores]:
     return [_scores(step, one.get("values") or {}) for step, one in outputs_of(outputs, "metrics").items()]
 
 
+def signal_order(told: Mapping[str, Any]) -> list[str]:
+    """Return the signals of a step in its rules' order, then those without a rule: files sort their keys."""
+    first = [rule["signal"] for rule in told["rules"]]
+    return sorted(told["signals"], key=lambda name: (first.index(name) if name in first else len(first), name))
+
+
+def rule_text(rule: Mapping[str, Any]) -> str:
+    """'at least 50 (too_few_words)'."""
+    side = "at least" if rule["side"] == "least" else "at most"
+    limit = "∞" if rule["threshold"] is None else number(rule["threshold"])
+    return f"{side} {limit}" + (f" ({rule['reason']})" if rule["reason"] not in ("", rule["signal"]) else "")
+
+
 def split_text(splits: Mapping[str, Any] | None, field: str | None = None) -> str:
     """'train 900, validation 50, test 50'; `field` picks the number where a split is itself a mapping."""
     numbers = {

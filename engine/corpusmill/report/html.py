@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusmill.plugin.hookspecs import hookimpl
-from corpusmill.report import chart
+from corpusmill.report import chart, distribution
 from corpusmill.report.findings import curves, scalars, scores, split_text
 from corpusmill.report.funnel import Funnel, StepCounts, build_funnel
 from corpusmill.report.plain import count, duration, number, share, visible
@@ -52,7 +52,7 @@ def render(outputs: Mapping[str, Any], *, plan: Mapping[str, Any], events: Seque
         autoescape=True, undefined=StrictUndefined, finalize=_harmless, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(files("corpusmill.report").joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(_facts(outputs, plan, events), spec=_lines(spec), chart=chart)
+    return template.render(_facts(outputs, plan, events), spec=_lines(spec), chart=chart, box=distribution)
 
 
 def _harmless(value: Any) -> Any:
@@ -76,11 +76,22 @@ def _facts(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence
         "quarantine": _bars([(f"{s.id}: {why}", rows) for s in funnel.steps for why, rows in s.quarantined.items()]),
         "damaged": damaged[:_LISTED],
         "more_damaged": max(len(damaged) - _LISTED, 0),
+        **_measured(outputs),
         "stages": _stages(outputs, plan, events),
         "charts": [one for one in drawn if one is not None],
         "scores": scores(outputs),
         "outputs": [_output(step, one) for step, one in (outputs.get("outputs") or {}).items()],
     }
+
+
+def _measured(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    drawn = distribution.distributions(outputs)
+    shown: dict[str, list[distribution.Distribution]] = {}
+    for one in drawn[:_LISTED]:
+        shown.setdefault(one.step, []).append(one)
+    kept = sorted({str(one.get("step")) for one in outputs.get("values") or []})
+    more = max(len(drawn) - _LISTED, 0)
+    return {"distributions": list(shown.items()), "more_signals": more, "values_of": ", ".join(kept)}
 
 
 def _run_facts(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:

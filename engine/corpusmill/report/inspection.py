@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from corpusmill.report.findings import scores, split_text
+from corpusmill.report.findings import rule_text, scores, signal_order, split_text
 from corpusmill.report.plain import number, table, visible
 
 _CELL = 160
@@ -23,6 +23,8 @@ class Inspection:
     columns: Sequence[tuple[str, str]] = ()
     first: Sequence[Mapping[str, Any]] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    """What a filter measured, as `outputs.json` tells it: `rules`, and histograms by signal."""
 
 
 def inspection_text(found: Inspection) -> str:
@@ -31,6 +33,8 @@ def inspection_text(found: Inspection) -> str:
         [visible(name), _fact(name, value)] for name, value in found.facts.items() if value not in (None, "", {}, [])
     ]
     lines = [visible(found.title), *table(facts)]
+    if found.signals:
+        lines += ["", *_signals(found.signals)]
     if found.columns:
         lines += ["", "columns", *table([[visible(name), visible(kind)] for name, kind in found.columns])]
     for place, row in enumerate(found.first):
@@ -49,7 +53,19 @@ def inspection_json(found: Inspection) -> dict[str, Any]:
         shown["first"] = list(found.first)
     if found.values:
         shown["values"] = found.values
+    if found.signals:
+        shown |= {name: found.signals[name] for name in ("rules", "signals")}
     return {name: _plain(value) for name, value in shown.items()}
+
+
+def _signals(told: Mapping[str, Any]) -> list[str]:
+    rows = [["signal", "documents", "least", "largest", "missing", "rules"]]
+    for name in signal_order(told):
+        one = told["signals"][name]
+        ends = [number(end) for end in (one["least"], one["largest"])]
+        limits = ", ".join(rule_text(rule) for rule in told["rules"] if rule["signal"] == name)
+        rows.append([visible(name, 40), number(one["rows"]), *ends, number(one["missing"]), visible(limits, 120)])
+    return table(rows, ".rrrr")
 
 
 def _fact(name: str, value: Any) -> str:

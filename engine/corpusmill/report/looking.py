@@ -11,13 +11,14 @@ from typing import Any
 from corpusmill.errors import StoreError, UsageError, nearest
 from corpusmill.report.folders import look_at_folder
 from corpusmill.report.inspection import Inspection
+from corpusmill.report.measured import look_at_signals
 from corpusmill.runner.records import RunRecord, latest_run
 
 _RUN = re.compile(
     r"run:(?P<name>[^/@\s]+)(?:@(?P<time>[^/\s]+))?/(?P<step>[a-z][a-z0-9-]*)(?P<tail>(?:\.[A-Za-z0-9_-]+)*)"
 )
 _STORE = re.compile(r"store:(?P<digest>[0-9a-f]{8,})(?:\.(?P<split>[A-Za-z0-9_-]+))?")
-EXPECTED = "run:NAME[@TIME]/STEP[.OUTPUT][.SPLIT], store:DIGEST, or a folder"
+EXPECTED = "run:NAME[@TIME]/STEP[.OUTPUT][.SPLIT], run:NAME[@TIME]/STEP.signals, store:DIGEST, or a folder"
 
 
 def look_up(reference: str, store: str, rows: int) -> Inspection:
@@ -37,8 +38,13 @@ def look_up(reference: str, store: str, rows: int) -> Inspection:
 
 
 def _output(record: RunRecord, step: str, tail: list[str], rows: int) -> Inspection:
-    """Look at one output; the first word of the tail may name an output beside the default one, the next a split."""
-    name = step
+    """Look at one output; the first word of the tail may name an output beside the default one, the next a split.
+
+    `signals` is no output that another step could read, but what a filter measured is looked at like one.
+    """
+    name, measured = step, record.outputs.get("signals") or {}
+    if tail == ["signals"] and step in measured:
+        return look_at_signals(record, step, measured[step], rows)
     if tail and f"{step}.{tail[0]}" in (record.outputs.get("outputs") or {}):
         name, tail = f"{step}.{tail[0]}", tail[1:]
     output = record.output(name)
@@ -56,6 +62,8 @@ def _output(record: RunRecord, step: str, tail: list[str], rows: int) -> Inspect
         "path": output.get("path"),
         **_flat(output.get("summary") or {} if output.get("kind") != "metrics" else {}),
     }
+    if name == step and name in measured:
+        facts["signals"] = f"corpusmill show run:{record.name}@{record.timestamp}/{step}.signals"
     if output.get("kind") == "documents":
         found = _stored(record.store, str(output["digest"]), split, rows)
         return replace(found, title=title, facts={**facts, **{k: v for k, v in found.facts.items() if k != "store"}})

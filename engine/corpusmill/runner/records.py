@@ -18,7 +18,7 @@ from corpusmill.runner.journal import FILE_NAME, Event, read_journal
 DEFAULT_STORE = "store"
 """The store a spec without `store:` uses; commands leave `--store` out for it."""
 RUNS = "runs"
-_BY_STEP = ("outputs", "counts")
+_BY_STEP = ("outputs", "counts", "signals")
 
 
 @dataclass(frozen=True)

@@ -169,8 +169,14 @@ def _possible(record: RunRecord, listed: Sequence[Mapping[str, Any]], asked: Ask
     return [listed[place] for place in possible_files(Store(record.store), files, asked)]
 
 
+def kept_values(record: RunRecord, step: str) -> Iterator[pa.Table]:
+    """Yield the measured values that a step kept (`signals: keep`), shard by shard in input order."""
+    listed = [one for one in record.outputs.get("values") or [] if one.get("step") == step]
+    return (table for _, table in _tables(record, listed))
+
+
 def _tables(record: RunRecord, listed: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
-    """Yield (entry of `outputs.json`, table) of ledgers or quarantines, memory-mapped one at a time."""
+    """Yield (entry of `outputs.json`, table) of ledgers, quarantines or values, memory-mapped one at a time."""
     import pyarrow as pa
 
     from corpusmill.dataset.store import Store

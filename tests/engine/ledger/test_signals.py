@@ -80,7 +80,7 @@ def test_shards_add_up_for_a_report() -> None:
     merged = merge_signals(json.loads(canonical_json(one.to_json())) for one in shards)
     assert list(merged["signals"]) == ["words", "share"]
     assert merged["signals"]["words"] == {
-        "rows": 3, "missing": 0, "least": 10.0, "largest": 70.0, "bins": [[10.0, 12.0, 2], [64.0, 80.0, 1]],
+        "rows": 3, "missing": 0, "least": 10.0, "largest": 70.0, "bins": [[10.0, 11.0, 2], [64.0, 72.0, 1]],
     }  # fmt: skip
     assert merged["signals"]["share"]["missing"] == 1
     assert merged["rules"] == [

@@ -64,6 +64,18 @@ def sample_counts() -> dict[str, Any]:
     }
 
 
+def sample_signals(step: str, signal: str, reason: str) -> dict[str, Any]:
+    words = {
+        "rows": 6000,
+        "missing": 100,
+        "least": 3.0,
+        "largest": 50.0,
+        "bins": [[3.0, 3.25, 20], [48.0, 52.0, 5880]],
+    }
+    rule = {"signal": signal, "side": "least", "threshold": 50.0, "reason": reason}
+    return {step: {"uses": "filter.gopher-quality", "rules": [rule], "signals": {signal: words}}}
+
+
 def sample_outputs() -> dict[str, Any]:
     """A finished quickstart."""
     return {
@@ -77,6 +89,8 @@ def sample_outputs() -> dict[str, Any]:
         "damaged": [],
         "quarantine": 10,
         "ledger": [],
+        "signals": sample_signals("quality", "words", "few words"),
+        "values": [],
     }
 
 
@@ -132,6 +146,7 @@ def hostile_outputs() -> dict[str, Any]:
     run["outputs"]["score"]["values"] = {HOSTILE: {HOSTILE: HOSTILE}}
     run["outputs"]["model"]["summary"] = {HOSTILE: HOSTILE}
     run["outputs"]["split"]["splits"] = {HOSTILE: 1}
+    run["signals"], run["values"] = sample_signals(HOSTILE, HOSTILE, HOSTILE), [{"step": HOSTILE, "path": HOSTILE}]
     return run
 
 

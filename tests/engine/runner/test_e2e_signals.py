@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from corpusmill.errors import OperatorError
+from corpusmill.report.inspection import inspection_json, inspection_text
+from corpusmill.report.looking import look_up
 
 LENGTH = {"id": "length", "uses": "filter.length", "with": {"min_chars": 120, "max_words": 50}}
 
@@ -152,3 +154,25 @@ def test_two_steps_with_other_limits_measure_once(mill: Any) -> None:
     assert mill.calls().keys() == {"wide"}
     assert outputs["counts"]["narrow"]["removed"]["characters"] > 0
     assert outputs["signals"]["narrow"]["signals"]["characters"]["largest"] <= 200
+
+
+def test_show_tells_what_was_measured(mill: Any) -> None:
+    """The range and limits of each signal, the first kept values, and the way there from the step itself."""
+    texts, steps = prepared(mill, kept(LENGTH))
+    mill.run(steps)
+    found = look_up("run:mill/length.signals", mill.store_uri, 2)
+    shown, told = inspection_text(found), inspection_json(found)
+    assert f"kept of {len(texts)} documents" in shown
+    assert "at least 120 (too-few-characters)" in shown
+    assert [row["characters"] for row in told["first"]] == [len(text) for text in texts[:2]]
+    assert told["signals"]["words"]["rows"] == len(texts)
+    assert "length.signals" in inspection_text(look_up("run:mill/length", mill.store_uri, 0))
+
+
+def test_show_without_kept_values_says_how_to_keep_them(mill: Any) -> None:
+    """Histograms are there all the same."""
+    texts, steps = prepared(mill, LENGTH)
+    mill.run(steps)
+    shown = inspection_text(look_up("run:mill/length.signals", mill.store_uri, 2))
+    assert "signals: keep" in shown
+    assert f"{len(texts)}" in shown
