@@ -30,12 +30,11 @@ def as_table(texts: Any, column: str = "text") -> pa.Table:
             expected=f"one of {', '.join(table.column_names)}",
             hint=f"text_column={near!r}" if near else "text_column='NAME' names the column with the texts",
         )
-    place = table.schema.get_field_index(column)
-    try:
-        cast = table.column(column).cast(pa.large_string())
-    except pa.ArrowException as error:
-        raise UsageError(f"column {column!r} is {table.column(column).type}, not text", expected="strings") from error
-    return table.set_column(place, column, cast)
+    place, kind = table.schema.get_field_index(column), table.schema.field(column).type
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if values not in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
+        raise UsageError(f"column {column!r} is {kind}, not text", expected="strings")
+    return table.set_column(place, column, table.column(column).cast(pa.large_string()))
 
 
 def with_engine_columns(table: pa.Table) -> pa.Table:
