@@ -57,7 +57,5 @@ def test_commands_and_options_that_are_told_exist(document: Path) -> None:
 
 def test_misspelt_commands_and_options_are_noticed() -> None:
     """In a block, a comment and a sentence."""
-    text = (
-        "    corpusmill rnu x.yaml\n# corpusmill run x.yaml --exector ray\nSay `corpusmill plugins new x --flie y`.\n"
-    )
+    text = "    corpusmill rnu x.yaml\n# corpusmill run x.yaml --exector ray\nSo `corpusmill plugins new --flie y`.\n"
     assert [unknown(line) for line in told(text)] == [["rnu"], ["--exector"], ["--flie"]]
