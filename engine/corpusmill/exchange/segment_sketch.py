@@ -113,6 +113,9 @@ class SegmentWriter:
 
 def _distinct_order(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the order by all columns, without repeated rows: a segment given twice would repeat itself."""
+    first, second = columns[:2]
+    if ((first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (second[1:] > second[:-1]))).all():
+        return np.arange(first.size)  # as most operators give them
     order: npt.NDArray[np.int64] = np.lexsort(columns[::-1])
     ordered = [column[order] for column in columns]
     new = np.ones(order.size, bool)

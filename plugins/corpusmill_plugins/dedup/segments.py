@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from corpusmill import Deduplicator, Rule, Sketch, at_least, at_most, option
 from corpusmill_plugins.dedup.exact import length_rank, normalised
-from corpusmill_plugins.dedup.segment_spans import SPANS, count_words, sentence_spans
+from corpusmill_plugins.dedup.segment_words import count_characters, count_words, segment_words
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
-    from corpusmill_plugins.dedup.segment_spans import Span
+    from corpusmill_plugins.kernels.text import TextBuffer
+
+    Places = npt.NDArray[np.int64]
 
 
 class SegmentDuplicates(Deduplicator):
@@ -55,24 +57,31 @@ class SegmentDuplicates(Deduplicator):
         min_doc_words: int = option(0, ge=0, unit="words", help="documents cut to fewer are removed")
         min_doc_sentences: int = option(0, ge=0, unit="sentences", help="documents cut to fewer are removed")
 
+    def setup(self) -> None:
+        """Load the compiled kernels."""
+        from corpusmill_plugins.kernels.warm import warm
+
+        warm("spans")
+
     def sketch(self, batch: pa.RecordBatch) -> Sketch:
         """Return one 128-bit key for every segment (or window), and its bytes in the text."""
         import numpy as np
 
+        from corpusmill_plugins.kernels.spans import segment_spans
         from corpusmill_plugins.kernels.text import TextBuffer
 
         texts = TextBuffer.of(batch.column(self.column))
-        view = memoryview(texts.data)
-        rows: list[int] = []
-        spans: list[Span] = []
-        digests: list[bytes] = []
-        for row, (start, end) in enumerate(zip(texts.starts.tolist(), texts.ends.tolist(), strict=True)):
-            found = self._windows(bytes(view[start:end]))
-            rows += [row] * len(found)
-            spans += [span for span, _ in found]
-            digests += [digest for _, digest in found]
-        keys = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64).reshape(-1, 2)
-        return Sketch(keys, np.array(rows, np.int64), spans=np.array(spans, np.int64).reshape(-1, 2))
+        rows, starts, stops = segment_spans(texts, self.options.unit)
+        digests = _digests(texts, starts, stops, self.options.normalise)
+        present = np.array([digest is not None for digest in digests], bool)
+        rows, starts, stops = rows[present], starts[present], stops[present]
+        joined = b"".join(digest for digest in digests if digest is not None)
+        first, last = self._windows(texts, rows, starts, stops)
+        keys = np.frombuffer(joined, ">u8").astype(np.uint64).reshape(-1, 2)
+        keys = keys[first] if self.options.window == 1 else _window_keys(joined, first, last)
+        owners = rows[first]
+        spans = np.stack([starts[first], stops[last]], axis=1) - texts.starts[owners, None]
+        return Sketch(keys, owners, spans=spans)
 
     def rank(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | None:
         """Input order, or longest text first."""
@@ -82,16 +91,20 @@ class SegmentDuplicates(Deduplicator):
         """Return the signals that the rules need, each float64 (rows,)."""
         import numpy as np
 
+        from corpusmill_plugins.kernels.spans import segment_spans
+        from corpusmill_plugins.kernels.text import TextBuffer
+
         needed = {rule.signal for rule in self.rules()}
         signals: dict[str, Any] = {}
         if "cut_share" in needed:
             whole, left = length_rank(before.column(self.column)), length_rank(after.column(self.column))
             signals["cut_share"] = 1.0 - left / whole
-        texts = [text or "" for text in after.column(self.column).to_pylist()] if needed - {"cut_share"} else []
+        left = after.column(self.column)
         if "words" in needed:
-            signals["words"] = np.array([count_words(text) for text in texts], np.float64)
+            signals["words"] = count_words(left).astype(np.float64)
         if "sentences" in needed:
-            signals["sentences"] = np.array([len(sentence_spans(text.encode())) for text in texts], np.float64)
+            owners, _, _ = segment_spans(TextBuffer.of(left), "sentence")
+            signals["sentences"] = np.bincount(owners, minlength=len(left)).astype(np.float64)
         return signals
 
     def rules(self) -> Sequence[Rule]:
@@ -104,35 +117,39 @@ class SegmentDuplicates(Deduplicator):
         )
         return [rule for is_set, rule in bounds if is_set]
 
-    def _windows(self, text: bytes) -> list[tuple[Span, bytes]]:
-        """Return span and digest of all windows of a text that count."""
-        from xxhash import xxh3_128_digest
+    def _windows(self, texts: TextBuffer, rows: Places, starts: Places, stops: Places) -> tuple[Places, Places]:
+        """Return the first and the last segment of every window that counts, int64 (n,) each."""
+        import numpy as np
 
-        found = self._segments(text)
-        size = self.options.window
-        if size > 1:
-            ends = range(size, len(found) + 1)
-            groups = [found[end - size : end] for end in ends]
-            found = [
-                ((group[0][0][0], group[-1][0][1]), xxh3_128_digest(b"".join(digest for _, digest in group)))
-                for group in groups
-            ]
-        if not (self.options.min_chars or self.options.min_words):
-            return found
-        return [(span, digest) for span, digest in found if self._counts(text[span[0] : span[1]].decode())]
+        wanted, size = self.options, self.options.window
+        first = np.arange(max(len(rows) - size + 1, 0), dtype=np.int64)
+        first = first[rows[first] == rows[first + size - 1]]
+        if wanted.min_chars:
+            characters = count_characters(texts, starts[first], stops[first + size - 1])
+            first = first[characters >= wanted.min_chars]
+        if wanted.min_words:
+            words = np.concatenate([[0], np.cumsum(segment_words(texts, starts, stops))])
+            first = first[words[first + size] - words[first] >= wanted.min_words]
+        return first, first + size - 1
 
-    def _segments(self, text: bytes) -> list[tuple[Span, bytes]]:
-        """Return span and digest of all segments of which something is left once normalised."""
-        from xxhash import xxh3_128_digest
 
-        spans = SPANS[self.options.unit](text)
-        how = self.options.normalise
-        if how == "none":
-            return [(span, xxh3_128_digest(text[span[0] : span[1]])) for span in spans]
-        pieces = [(span, normalised(text[span[0] : span[1]].decode(), how)) for span in spans]
-        return [(span, xxh3_128_digest(piece.encode())) for span, piece in pieces if piece]
+def _digests(texts: TextBuffer, starts: Places, stops: Places, normalise: str) -> list[bytes | None]:
+    """Return the hash of each segment, None where nothing is left of it once normalised."""
+    from xxhash import xxh3_128_digest
 
-    def _counts(self, piece: str) -> bool:
-        return len(piece) >= self.options.min_chars and (
-            not self.options.min_words or count_words(piece) >= self.options.min_words
-        )
+    view = memoryview(texts.data.data)
+    ranges = zip(starts.tolist(), stops.tolist(), strict=True)
+    if normalise == "none":
+        return [xxh3_128_digest(view[start:stop]) for start, stop in ranges]
+    pieces = [normalised(str(view[start:stop], "utf-8"), normalise) for start, stop in ranges]
+    return [xxh3_128_digest(piece.encode()) if piece else None for piece in pieces]
+
+
+def _window_keys(joined: bytes, first: Places, last: Places) -> npt.NDArray[np.uint64]:
+    """Return the keys of windows, uint64 (n, 2): the hash of the hashes of their segments, which stand side by side."""
+    import numpy as np
+    from xxhash import xxh3_128_digest
+
+    ranges = zip(first.tolist(), last.tolist(), strict=True)
+    digests = b"".join([xxh3_128_digest(joined[16 * start : 16 * stop + 16]) for start, stop in ranges])
+    return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-FAMILIES = ("signatures", "quality", "repetition")
+FAMILIES = ("signatures", "quality", "repetition", "spans")
 
 
 def warm(*families: str) -> None:
@@ -45,4 +45,12 @@ def _repetition() -> None:
     repetition_counts(TextBuffer.of_texts(["warm"]), "dclm", "unicode", adapt=True)
 
 
-_WARMERS = {"signatures": _signatures, "quality": _quality, "repetition": _repetition}
+@cache
+def _spans() -> None:
+    from corpusmill_plugins.kernels.spans import segment_spans
+    from corpusmill_plugins.kernels.text import TextBuffer
+
+    segment_spans(TextBuffer.of_texts(["warm. \u6696"]), "sentence")
+
+
+_WARMERS = {"signatures": _signatures, "quality": _quality, "repetition": _repetition, "spans": _spans}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpusmill import decide
-from corpusmill_plugins.dedup.segment_spans import SPANS, count_words
+from corpusmill_plugins.dedup.segment_words import count_characters, count_words, segment_words
 from corpusmill_plugins.dedup.segments import SegmentDuplicates
+from corpusmill_plugins.kernels.plain.spans import SPANS
+from corpusmill_plugins.kernels.spans import segment_spans
+from corpusmill_plugins.kernels.text import TextBuffer
 
 Batch = pa.RecordBatch
 TEXTS = st.text(alphabet=list("ab.!?\"') \n\t\r。！？」…中　"), max_size=40)
@@ -169,14 +172,48 @@ def test_the_share_cut_is_of_characters() -> None:
     assert measured["cut_share"].tolist() == pytest.approx([0.7])
 
 
+@given(texts=st.lists(st.none() | TEXTS, max_size=4), unit=st.sampled_from(sorted(SPANS)), skip=st.integers(0, 2))
+@settings(max_examples=300)
+def test_the_kernel_cuts_as_its_definition_does(texts: list[str | None], unit: str, skip: int) -> None:
+    """Rows and places of all segments of a slice with nulls are those of the plain functions."""
+    buffer = TextBuffer.of(pa.array(texts, pa.large_string()).slice(skip))
+    rows, starts, stops = segment_spans(buffer, unit)
+    begins = buffer.starts[rows]
+    found = list(zip(rows.tolist(), (starts - begins).tolist(), (stops - begins).tolist(), strict=True))
+    assert found == [
+        (row, *span) for row, text in enumerate(texts[skip:]) for span in SPANS[unit]((text or "").encode())
+    ]
+
+
+@pytest.mark.parametrize("mark", [".", "\n", " ", "。", '"', "x", "…"])
+def test_long_runs_take_one_walk(mark: str) -> None:
+    """A million of the same character, which a walk that goes back would not finish, is cut as a short run is."""
+    for unit in SPANS:
+        text = "a " + mark * 1_000_000 + "b"
+        _, starts, _ = segment_spans(TextBuffer.of_texts([text]), unit)
+        assert len(starts) == len(SPANS[unit](f"a {mark * 10}b".encode()))
+
+
 @pytest.mark.parametrize(
-    ("text", "words"), [("", 0), ("one two,three", 2), ("中文 is two", 4), ("カナ", 2), ("a中b", 3)]
+    ("text", "words"),
+    [("", 0), ("one two,three", 2), ("中文 is two", 4), ("カナ", 2), ("a中b", 3), ("a\u3000b\u00a0c\u2028d\x1ce", 5)],
 )
 def test_words_are_those_of_filter_length(text: str, words: int) -> None:
     """Runs between white space, Han and kana one by one: the same number that filter.length counts."""
     from corpusmill_plugins.filters.length_kernel import count_words as counted
 
-    assert count_words(text) == words == int(counted(pa.array([text], pa.large_string()))[0])
+    texts = pa.array([None, text], pa.large_string())
+    assert count_words(texts).tolist() == [0, words] == counted(texts).tolist()
+
+
+@given(texts=st.lists(TEXTS, max_size=4))
+def test_segments_are_counted_where_they_stand(texts: list[str]) -> None:
+    """Words and characters of segments in the buffer are those of the segments as texts of their own."""
+    buffer = TextBuffer.of(pa.array(["out", *texts], pa.large_string()).slice(1))
+    _, starts, stops = segment_spans(buffer, "sentence")
+    own = [bytes(buffer.data[start:stop]).decode() for start, stop in zip(starts, stops, strict=True)]
+    assert segment_words(buffer, starts, stops).tolist() == count_words(pa.array(own, pa.large_string())).tolist()
+    assert count_characters(buffer, starts, stops).tolist() == [len(one) for one in own]
 
 
 def test_options_that_change_keys_are_declared() -> None:

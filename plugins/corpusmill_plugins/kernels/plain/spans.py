@@ -1,4 +1,4 @@
-"""Where the lines, paragraphs and sentences of a text stand, in bytes of its UTF-8; and how many words it has."""
+"""Where the lines, paragraphs and sentences of a text stand, in bytes of its UTF-8, as plain Python."""
 
 from __future__ import annotations
 
@@ -22,9 +22,6 @@ _SENTENCE_END = re.compile(
     _MARKS + b"+" + _CLOSERS + rb"*(?=[ \t\r\v\f]|\Z)"
     b"|" + _FULL_MARKS + b"(?:" + _MARKS + b"|" + _FULL_MARKS + b")*" + _CLOSERS + rb"*|\n"
 )  # fmt: skip
-_UNSPACED = "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-_UNSPACED += "\U00020000-\U000323af"
-_WORD = re.compile(f"[{_UNSPACED}]|[^\\s{_UNSPACED}]+")
 
 
 def line_spans(text: bytes) -> list[Span]:
@@ -52,11 +49,6 @@ SPANS: Mapping[str, Callable[[bytes], list[Span]]] = {
     "paragraph": paragraph_spans,
     "sentence": sentence_spans,
 }
-
-
-def count_words(text: str) -> int:
-    """Return the runs between white space; each Han ideograph and kana is a word of its own, as in filter.length."""
-    return sum(1 for _ in _WORD.finditer(text))
 
 
 def _between(text: bytes, ends: re.Pattern[bytes]) -> list[Span]:
