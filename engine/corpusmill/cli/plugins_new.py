@@ -11,7 +11,7 @@ import click
 
 from corpusmill.cli.scaffold import template, write_new
 from corpusmill.cli.terminal import say
-from corpusmill.errors import UsageError
+from corpusmill.errors import UsageError, nearest
 from corpusmill.plugin.registry import KINDS, Registry
 
 TEMPLATES = (
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @click.command(epilog="Example: corpusmill plugins new filter my-rule")
-@click.argument("kind", type=click.Choice(TEMPLATES))
+@click.argument("kind")
 @click.argument("name")
 @click.argument("folder", required=False)
 @click.pass_obj
@@ -43,7 +43,10 @@ def new(registry: Registry, kind: str, name: str, folder: str | None) -> None:
     """Make a plugin with one operator KIND.NAME in FOLDER (NAME if not given): a module that works, to be changed.
 
     Beside it lie a test with the contract kit and a pyproject.toml that makes it installable. Nothing is overwritten.
+
+    KIND is read, clean, filter, annotate, augment, split, dedup, tokenizer, tokens, train, evaluate or write.
     """
+    kind = _kind(kind)
     module = _module(name)
     taken = registry.operators.get(f"{kind}.{name}")
     if taken is not None:
@@ -69,6 +72,16 @@ def plugin_files(kind: str, name: str) -> dict[str, str]:
         f"test_{module}.py": template(f"plugin/test_{kind}.py", **words),
         "pyproject.toml": template("plugin/pyproject.toml", **words, DEPENDENCIES=dependencies, SUMMARY=summary),
     }
+
+
+def _kind(kind: str) -> str:
+    """Return the prefix of a kind that has a template; `cleaner` means `clean`."""
+    prefix = next((prefix for prefix, verb in KINDS.items() if kind in (prefix, verb)), kind)
+    if prefix in TEMPLATES:
+        return prefix
+    near = nearest(kind, [*TEMPLATES, *(KINDS[one] for one in TEMPLATES)])
+    hint = f"corpusmill plugins new {near} NAME" if near else None
+    raise UsageError(f"no template for kind {kind!r}", expected=f"one of {', '.join(TEMPLATES)}", hint=hint)
 
 
 def _module(name: str) -> str:

@@ -88,6 +88,13 @@ def test_names_that_would_not_do_are_refused(name: str, folder: Path, capsys: py
     assert list(folder.iterdir()) == []
 
 
+def test_kinds_have_two_names_and_misspelt_ones_a_hint(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`clean` of the spec and `cleaner` of the registry are one; the nearest is named; `mix` has no template."""
+    assert "uses: clean.my-rule" in new(capsys, "cleaner", "my-rule")
+    assert "next: corpusmill plugins new filter NAME" in new(capsys, "filtr", "other", expected=2)
+    assert "no template for kind 'mix'" in new(capsys, "mix", "other", expected=2)
+
+
 def test_names_that_are_taken_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The owner is named."""
     with pytest.raises(SystemExit) as caught:
