@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,21 @@ from corpusmill.exchange.candidates import PAIR_BLOCK, Rows, candidate_blocks
 from corpusmill.exchange.key_sort import key_runs, sort_keys
 from corpusmill.exchange.pairs import distinct_pairs
 from corpusmill.exchange.row_table import RowTable
-from corpusmill.exchange.sketch_file import SketchFile
+from corpusmill.exchange.sketch_file import KeySlice, SketchFile
 
 Similarity = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.float64]]
+
+
+class KeySource(Protocol):
+    """Sorted keys: a whole key file, or those of the range at hand."""
+
+    def positions(self, bounds: list[int]) -> npt.NDArray[np.int64]:
+        """Return, for each key bound in 0..2**64, how many entries lie below it."""
+
+    def entries(self, start: int, stop: int) -> KeySlice:
+        """Return the entries at positions `start` to `stop`."""
+
+
 Selection = npt.NDArray[np.bool_] | None
 
 KEY_BLOCK = 1 << 21
@@ -107,20 +119,49 @@ def join_range(
     preferred: int = 0,
     key_block: int = KEY_BLOCK,
     evidence_block: int = EVIDENCE_BLOCK,
-    table: RowTable | None = None,
 ) -> Join:
-    """Join the keys in [low, high) of all sketches.
+    """Join the keys in [low, high) of all sketches, whose rows carry their own rank and evidence: see `join_keys`.
 
-    Row `r` of sketch `i` is row `bases[i] + r` (int64, bases ascending); where `selections[i]` is a mask, bool
-    (rows,), only its true rows take part. Without `similarity` equal keys are links (a star around the best-ranked
-    row); with it, candidates whose similarity is at least `threshold`. Rows below `preferred` rank first.
-    Where `sketches` are merged runs, `table` finds rank and evidence of their rows in the parts they were made of.
+    Rows below `preferred` rank first.
+    """
+    table = RowTable(sketches, bases, preferred)
+    return join_keys(
+        sketches,
+        bases,
+        selections,
+        low,
+        high,
+        table,
+        similarity,
+        threshold,
+        key_block=key_block,
+        evidence_block=evidence_block,
+    )
+
+
+def join_keys(
+    sources: Sequence[KeySource],
+    bases: Sequence[int],
+    selections: Sequence[Selection] | None,
+    low: int,
+    high: int,
+    table: RowTable,
+    similarity: Similarity | None = None,
+    threshold: float = 1.0,
+    *,
+    key_block: int = KEY_BLOCK,
+    evidence_block: int = EVIDENCE_BLOCK,
+) -> Join:
+    """Join the keys in [low, high) of sketches, or of runs they were merged into.
+
+    Row `r` of source `i` is row `bases[i] + r` (int64, bases ascending) of `table`, which knows its rank and evidence;
+    where `selections[i]` is a mask, bool (rows,), only its true rows take part. Without `similarity` equal keys are
+    links (a star around the best-ranked row); with it, candidates whose similarity is at least `threshold`.
     Memory is bounded by the blocks, the links, and the largest bucket; the result depends on none of them.
     """
-    table = RowTable(sketches, bases, preferred) if table is None else table
     links = _Links(table, similarity, threshold, evidence_block)
     rank_of = table.rank if table.has_rank else None
-    for first, last, keys, low_keys, rows in _key_blocks(sketches, bases, selections, low, high, key_block):
+    for first, last, keys, low_keys, rows in _key_blocks(sources, bases, selections, low, high, key_block):
         ordered, ordered_low, ordered_rows = sort_keys(keys, low_keys, rows, first, last)
         starts, ends = key_runs(ordered, ordered_low)
         for left, right in candidate_blocks(ordered_rows, starts, ends, star=similarity is None, rank_of=rank_of):
@@ -129,25 +170,25 @@ def join_range(
 
 
 def _key_blocks(
-    sketches: Sequence[SketchFile],
+    sources: Sequence[KeySource],
     bases: Sequence[int],
     selections: Sequence[Selection] | None,
     low: int,
     high: int,
     block: int,
 ) -> Iterator[tuple[int, int, npt.NDArray[np.uint64], npt.NDArray[np.uint64], Rows]]:
-    """Yield sub-ranges of about `block` keys: first and last key, and the selected keys and rows of all sketches."""
-    total = sum(int(np.diff(sketch.positions([low, high]))[0]) for sketch in sketches)
+    """Yield sub-ranges of about `block` keys: first and last key, and the selected keys and rows of all sources."""
+    total = sum(int(np.diff(source.positions([low, high]))[0]) for source in sources)
     cuts = min(max(1, -(-total // block)), high - low)
     bounds = [low + (high - low) * index // cuts for index in range(cuts + 1)]
-    positions = [sketch.positions(bounds) for sketch in sketches]
+    positions = [source.positions(bounds) for source in sources]
     for index in range(cuts):
         keys, lows, rows = [], [], []
-        for number, sketch in enumerate(sketches):
+        for number, source in enumerate(sources):
             start, stop = int(positions[number][index]), int(positions[number][index + 1])
             if start == stop:
                 continue
-            entries = sketch.entries(start, stop)
+            entries = source.entries(start, stop)
             mask = None if selections is None else selections[number]
             taken: Any = slice(None) if mask is None else mask[entries.row]
             keys.append(entries.key[taken])

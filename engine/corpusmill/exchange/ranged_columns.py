@@ -77,6 +77,22 @@ class RangedColumns:
         """Names of the columns."""
         return set(self._layout)
 
+    def length(self, name: str) -> int:
+        """Return how many rows the column has."""
+        return self._layout[name].shape[0]
+
+    def block_rows(self, name: str) -> int:
+        """Return how many rows of the column a block holds; the last may hold fewer."""
+        return self._layout[name].block_rows
+
+    def block(self, name: str, number: int) -> npt.NDArray[Any]:
+        """Return one block."""
+        return next(self._blocks(name, self._layout[name], np.array([number])))[1]
+
+    def slice(self, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return the rows `start` to `stop`, fetched past the cache."""
+        return self._range(self._layout[name], start, stop)
+
     def take(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the values of rows in any order, repeats allowed; they are fetched sorted, neighbours at once."""
         column = self._layout[name]
@@ -114,8 +130,11 @@ class RangedColumns:
 
     def _fetch(self, column: _Column, first: int, last: int) -> npt.NDArray[Any]:
         stop = min((last + 1) * column.block_rows, column.shape[0])
-        start = first * column.block_rows
-        data = self._read(column.offset + start * column.stride, column.offset + stop * column.stride)
+        return self._range(column, first * column.block_rows, stop)
+
+    def _range(self, column: _Column, start: int, stop: int) -> npt.NDArray[Any]:
+        first, last = (column.offset + row * column.stride for row in (start, stop))
+        data = self._read(first, last) if first < last else b""
         return np.frombuffer(data, column.dtype).reshape(stop - start, *column.shape[1:])
 
     @cached_property

@@ -17,13 +17,13 @@ from corpusmill.dataset.store import FileRef
 from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.exchange.components import choose, cluster_sizes, components
 from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct, kept_similarity
-from corpusmill.exchange.join import join_range
+from corpusmill.exchange.join import join_keys
 from corpusmill.exchange.link_file import read_links, write_links
 from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_writer import SketchWriter
 from corpusmill.ledger.removed import Ledger
 from corpusmill.runner.breadcrumb import Breadcrumb
-from corpusmill.runner.exchange_inputs import key_files, row_table
+from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
 from corpusmill.runner.workspace import Workspace
 
@@ -56,17 +56,17 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
     """Join one range of keys over all sketches into verified links."""
     operator = _operator(workspace, payload["operator"])
     listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
-    sketches, bases, masks = key_files(workspace.store, listed)
     low, high = payload["range"]
-    joined = join_range(
-        sketches,
+    sources, bases, masks = key_sources(workspace.store, listed, low, high)
+    joined = join_keys(
+        sources,
         bases,
         masks,
         low,
         high,
+        row_table(workspace.store, listed, payload["preferred"]),
         similarity=operator.similarity if operator.verifies else None,
         threshold=operator.threshold(),
-        table=row_table(workspace.store, listed, payload["preferred"]),
     )
     scratch = workspace.store.scratch(".arrow")
     write_links(scratch, joined.links)

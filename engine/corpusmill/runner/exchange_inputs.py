@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,17 @@ from corpusmill.dataset.manifest import Entry
 from corpusmill.dataset.selection import Selection, read_selection
 from corpusmill.dataset.store import FileRef, Store
 from corpusmill.errors import StoreError
+from corpusmill.exchange.join import KeySource
 from corpusmill.exchange.part_rows import Columns, MappedColumns, PartRows
 from corpusmill.exchange.ranged_columns import BlockCache, RangedColumns
+from corpusmill.exchange.ranged_keys import RangeKeys
 from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_file import SketchFile
 
 WHOLE_BYTES = 1 << 20
-"""Row data up to this size is fetched whole from an object store, and held against its checksum."""
+"""Files up to this size are fetched whole from an object store, and held against their checksums."""
+_KEY_BLOCKS = 1 << 20
+_THREADS = 8
 
 
 def rows_listed(entries: Sequence[Entry], bases: Sequence[int], sketches: Sequence[Any]) -> dict[str, Any]:
@@ -32,21 +37,41 @@ def row_table(store: Store, listed: Mapping[str, Any], preferred: int) -> RowTab
     return RowTable(sources, listed["bases"], preferred)
 
 
-def key_files(store: Store, listed: Mapping[str, Any]) -> tuple[list[SketchFile], list[int], list[Any]]:
-    """Return the key files of a join, the number of each one's first row, and the mask of its rows or None."""
-    sketches = [SketchFile(store.path(FileRef.from_json(file))) for file, _, _ in listed["keys"]]
+def key_sources(
+    store: Store, listed: Mapping[str, Any], low: int, high: int
+) -> tuple[list[KeySource], list[int], list[Any]]:
+    """Return the keys of a join of [low, high), the number of each source's first row, the mask of its rows or None.
+
+    Files are mapped; of a large one on an object store the range's keys alone are fetched.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        sources = list(pool.map(lambda one: _key_source(store, FileRef.from_json(one[0]), low, high), listed["keys"]))
     chosen = [Selection.from_json(selection) for _, _, selection in listed["keys"]]
     masks = [None if one is None else read_selection(store, one) for one in chosen]
-    return sketches, [base for _, base, _ in listed["keys"]], masks
+    return sources, [base for _, base, _ in listed["keys"]], masks
+
+
+def _key_source(store: Store, file: FileRef, low: int, high: int) -> KeySource:
+    if _in_ranges(store, file):
+        return RangeKeys(_ranged(store, file, BlockCache(_KEY_BLOCKS)), low, high)
+    return SketchFile(store.path(file))
 
 
 def _opener(store: Store, file: Any, cache: BlockCache) -> Callable[[], Columns] | None:
     if file is None:
         return None
     reference = FileRef.from_json(file)
-    if store.storage.remote and reference.bytes > WHOLE_BYTES:
-        return lambda: RangedColumns(reference.name, reference.bytes, partial(_read, store, reference), cache)
+    if _in_ranges(store, reference):
+        return lambda: _ranged(store, reference, cache)
     return lambda: MappedColumns(store.path(reference))
+
+
+def _in_ranges(store: Store, file: FileRef) -> bool:
+    return store.storage.remote and file.bytes > WHOLE_BYTES
+
+
+def _ranged(store: Store, file: FileRef, cache: BlockCache) -> RangedColumns:
+    return RangedColumns(file.name, file.bytes, partial(_read, store, file), cache)
 
 
 def _read(store: Store, reference: FileRef, start: int, stop: int) -> bytes:

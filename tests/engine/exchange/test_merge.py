@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.dataset.hashing import hash_json
-from corpusmill.exchange.join import join_range
+from corpusmill.exchange.join import join_keys, join_range
 from corpusmill.exchange.merge import merge_groups, merge_keys
 from corpusmill.exchange.ranges import KEY_SPACE
 from corpusmill.exchange.row_table import RowTable
@@ -81,7 +81,7 @@ def test_links_are_those_of_the_sketches(
             plain = join_range(members, bases[:-1], masks if masked else None, low, high, **options)
             merged_masks = [np.concatenate(masks[group]) for group in groups] if masked else None
             starts = [bases[group.start] for group in groups]
-            joined = join_range(runs, starts, merged_masks, low, high, **options, table=table)
+            joined = join_keys(runs, starts, merged_masks, low, high, table, **options)
             assert joined.links.tolist() == plain.links.tolist()
             assert (joined.candidates, joined.verified) == (plain.candidates, plain.verified)
 

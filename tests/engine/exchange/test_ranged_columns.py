@@ -15,6 +15,8 @@ from corpusmill.exchange import ranged_columns
 from corpusmill.exchange.column_file import write_columns
 from corpusmill.exchange.part_rows import MappedColumns, PartRows
 from corpusmill.exchange.ranged_columns import BLOCK_BYTES, BlockCache, RangedColumns
+from corpusmill.exchange.ranged_keys import RangeKeys
+from corpusmill.exchange.sketch_file import SketchFile
 
 DTYPES = ["uint8", "uint32", "uint64", "float32", "float64", "int64"]
 
@@ -104,6 +106,48 @@ def test_the_cache_is_bounded(tmp_path: Path) -> None:
     assert len(requests.made) == before
     columns.take("evidence", np.arange(10))
     assert len(requests.made) == before + 1
+
+
+@given(
+    keys=st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([0, 5, 2**63, 2**64 - 1]), max_size=80),
+    wide=st.booleans(),
+    low=st.integers(0, 2**64) | st.sampled_from([0, 5, 2**63]),
+    high=st.integers(0, 2**64) | st.just(2**64),
+    block=st.sampled_from([8, 64, 10**6]),
+)
+def test_keys_of_a_range_are_those_of_the_file(keys: list[int], wide: bool, low: int, high: int, block: int) -> None:
+    """Positions within the range, and entries between them, as the mapped key file gives them."""
+    low, high = sorted([low, high])
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ranged_columns, "BLOCK_BYTES", block)
+        path = Path(folder) / "keys"
+        high_half = np.array(sorted(keys), np.uint64)
+        columns = {"key": high_half, **({"key_low": np.arange(len(keys), dtype=np.uint64)} if wide else {})}
+        write_columns(path, {**columns, "row": np.arange(len(keys), dtype=np.uint32)}, {"rows": str(len(keys))})
+        whole, part = SketchFile(path), RangeKeys(opened(path)[0], low, high)
+        bounds = [low, low + (high - low) // 3, high]
+        first = int(whole.positions([low])[0])
+        np.testing.assert_array_equal(part.positions(bounds), whole.positions(bounds) - first)
+        start, stop = (int(one) for one in part.positions(bounds)[1:])
+        expected, found = whole.entries(first + start, first + stop), part.entries(start, stop)
+        np.testing.assert_array_equal(found.key, expected.key)
+        np.testing.assert_array_equal(found.row, expected.row)
+        assert (found.key_low is None) == (expected.key_low is None) == (not wide)
+        if found.key_low is not None:
+            np.testing.assert_array_equal(found.key_low, expected.key_low)
+
+
+def test_a_range_of_mixed_keys_costs_little_more_than_itself(tmp_path: Path) -> None:
+    """A hundredth of two million keys: at most three blocks for each end, and the range."""
+    keys = np.sort(np.random.default_rng(3).integers(0, 2**64 - 1, 2_000_000, np.uint64))
+    write_columns(tmp_path / "keys", {"key": keys, "row": np.zeros(keys.size, np.uint32)}, {"rows": "1"})
+    columns, requests = opened(tmp_path / "keys")
+    low, high = 2**63, 2**63 + 2**64 // 100
+    part = RangeKeys(columns, low, high)
+    count = int(part.positions([high])[0])
+    assert count == int(np.searchsorted(keys, np.uint64(high)) - np.searchsorted(keys, np.uint64(low))) > 19_000
+    assert requests.bytes <= 2 * 65_536 + 6 * BLOCK_BYTES + 12 * count
+    assert len(requests.made) <= 10
 
 
 def test_a_row_beyond_the_end_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.opened: Counter[str] = Counter()
-        self.range_bytes, self.writes, self.crash_at = 0, 0, 0
+        self.ranges: Counter[str] = Counter()
+        self.writes, self.crash_at = 0, 0
 
 
 class Watched:
@@ -50,7 +51,7 @@ class Watched:
             if name in ("fetch", "read"):
                 self._watch.opened[arguments[0]] += 1
             if name == "read_range":
-                self._watch.range_bytes += arguments[2] - arguments[1]
+                self._watch.ranges[arguments[0]] += arguments[2] - arguments[1]
             if name in WRITES:
                 self._watch.writes += 1
                 if self._watch.writes == self._watch.crash_at:
@@ -211,13 +212,13 @@ def test_a_lost_sketch_is_made_again(corpus: Any) -> None:
     assert store.storage.exists(FileRef.from_json(sketch["keys"]).name)
 
 
-def test_evidence_of_an_object_store_is_fetched_in_ranges(
+def test_sketches_on_an_object_store_are_fetched_in_ranges(
     corpus: Any, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On an object store the datasets are those of a local disk, evidence is read in parts, and no such file whole."""
+    """On an object store the datasets are those of a local disk, keys and evidence are read in parts, none whole."""
     monkeypatch.setattr("tempfile.tempdir", str(corpus.root))
     local = corpus.run(steps()).outputs
-    assert watch.range_bytes == 0
+    assert not watch.ranges
     monkeypatch.setattr(exchange_inputs, "WHOLE_BYTES", 0)
     monkeypatch.setattr(ranged_columns, "BLOCK_BYTES", 900)
     monkeypatch.setattr(ranged_columns, "_ENDS", 800)
@@ -228,8 +229,10 @@ def test_evidence_of_an_object_store_is_fetched_in_ranges(
     records = [orjson.loads(data) for data in commits(uri).values()]
     evidence = [FileRef.from_json(one["rows"]) for one in records if one.get("rows")]
     assert len(evidence) >= 30
-    assert not {one.name for one in evidence} & watch.opened.keys()
-    assert watch.range_bytes > 0
+    keys = [FileRef.from_json(one["keys"]) for one in records if "ranked" in one]
+    assert not {one.name for one in evidence + keys} & watch.opened.keys()
+    assert watch.ranges.keys() >= {one.name for one in keys}
+    assert watch.ranges.keys() & {one.name for one in evidence}  # those parts that have candidates
 
 
 def test_few_candidates_cost_few_bytes_of_evidence(mill: Any, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +250,8 @@ def test_few_candidates_cost_few_bytes_of_evidence(mill: Any, watch: Watch, monk
     outputs = mill.run(chain, store=uri).outputs
     assert sum(outputs["counts"]["near"]["removed"].values()) == 3
     records = [orjson.loads(data) for data in commits(uri).values()]
-    assert 0 < watch.range_bytes < sum(FileRef.from_json(one["rows"]).bytes for one in records if one.get("rows")) / 5
+    (evidence,) = (FileRef.from_json(one["rows"]) for one in records if one.get("rows"))
+    assert 0 < watch.ranges[evidence.name] < evidence.bytes / 5
 
 
 def test_a_file_cut_short_on_an_object_store_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
