@@ -72,6 +72,6 @@ def corpusmill_run_finished(run: dict[str, Any]) -> None:
 
     `run`: what `outputs.json` holds, and folder: name, status (done, failed, interrupted), started (ISO, UTC),
     seconds, executor, error (the message, only where it failed), outputs (step id -> {kind, digest, path, rows,
-    splits, values, summary}), counts (as in `stage_finished`, all steps), damaged (list of {file, reason, offset}),
-    quarantine (records), ledger (list of {step, path}).
+    splits, values, summary}), counts (as in `stage_finished`, all steps), damaged (list of {step, file, reason,
+    offset}), quarantine (records), ledger (list of {step, path}).
     """

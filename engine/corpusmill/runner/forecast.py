@@ -16,11 +16,13 @@ from corpusmill.plan.stages import Stage
 from corpusmill.plugin.finder import plugin_manager
 from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.runner.driver import DEFAULT_STORE, RUNNERS, settings_for
+from corpusmill.runner.known_damage import known_damage
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
 from corpusmill.runner.records import list_runs
 from corpusmill.runner.references import pins_of, stale_pins, with_pins
 from corpusmill.runner.session import Session
+from corpusmill.runner.source_files import damage_text
 from corpusmill.runner.unit import Outcome, Unit
 from corpusmill.runner.worker import run_unit
 
@@ -33,7 +35,7 @@ class WouldRunError(Exception):
 class StageForecast:
     """What would become of one stage.
 
-    `state`: cached, runs, or waits (its input is not made yet, so it may still turn out cached). `shards` and
+    `state`: cached, runs, fails, or waits (its input is not made yet, so it may still turn out cached). `shards` and
     `cached`: units of work and how many are committed, where known. `reasons`: why it runs. `bytes`: what it wrote
     when it is cached.
     """
@@ -49,7 +51,7 @@ class StageForecast:
     bytes: int | None = None
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Where `spec.lock` is behind the newest runs that this stage refers to."""
+    """Damaged files that are left out, and where `spec.lock` is behind the newest runs that the stage refers to."""
 
 
 class _DryExecutor:
@@ -128,7 +130,7 @@ def forecast(
         if one.state != "cached":
             pending.update(one.steps)
             one.reasons += _changes(stage, session, earlier)
-        one.notes = [stale[text] for text in dict.fromkeys(_reference_texts(stage)) if text in stale]
+        one.notes += [stale[text] for text in dict.fromkeys(_reference_texts(stage)) if text in stale]
         forecasts.append(one)
     return forecasts
 
@@ -149,8 +151,20 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
         output = session.results.get((stage.id, None))
         if isinstance(output, Dataset):
             one.bytes = sum(entry.part.file.bytes for entry in output.entries)
+    _foresee_damage(one, stage, known_damage(session, stage, remember=one.state == "runs"))
     if one.state == "runs" and one.shards and stage.kind == "pass":
         one.reasons.append(f"{one.shards - (one.cached or 0)} of {one.shards} shards are not committed")
+
+
+def _foresee_damage(one: StageForecast, stage: Stage, damaged: list[dict[str, Any]]) -> None:
+    """Say what becomes of a stage some of whose files are damaged: it fails, or it leaves them out."""
+    if not damaged or one.state == "fails":
+        return
+    if stage.steps[0].limits.on_corrupt_file == "fail":
+        one.state = "fails"
+        one.reasons.append(damage_text(damaged))
+    else:
+        one.notes.append(f"leaves out {damage_text(damaged)}")
 
 
 def _upstream(stage: Stage) -> set[str]:

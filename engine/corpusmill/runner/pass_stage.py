@@ -234,7 +234,11 @@ def _pools(session: Session, stage: Stage, plan: PassPlan) -> Any:
 def _report_damage(session: Session, stage: Stage, plan: PassPlan, records: list[dict[str, Any]]) -> None:
     damaged = {one["file"]: (one["reason"], one["offset"]) for one in plan.damaged}
     damaged |= {name: (reason, offset) for record in records for name, reason, offset in record["damaged"]}
-    listed = [{"file": name, "reason": reason, "offset": offset} for name, (reason, offset) in sorted(damaged.items())]
+    step = stage.steps[0].id
+    listed = [
+        {"step": step, "file": name, "reason": reason, "offset": offset}
+        for name, (reason, offset) in sorted(damaged.items())
+    ]
     report_damaged(session, stage, listed)
 
 

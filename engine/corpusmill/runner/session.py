@@ -61,6 +61,8 @@ class Session:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, dict[str, Any]] = field(default_factory=dict)
     damaged: list[dict[str, Any]] = field(default_factory=list)
+    noticed: list[dict[str, Any]] = field(default_factory=list)
+    """Damage seen before any row was read; the end of the stage judges all of it."""
     ledgers: list[dict[str, Any]] = field(default_factory=list)
     quarantines: list[dict[str, Any]] = field(default_factory=list)
     signals: dict[str, dict[str, Any]] = field(default_factory=dict)

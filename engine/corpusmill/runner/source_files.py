@@ -37,8 +37,8 @@ def find_shards(
         progress = StageProgress(stage.id, [], "identify", len(units), silent=True)
 
         def done(unit: Unit, result: Done) -> None:
-            for name, reason, offset in result.record["damaged"]:
-                damaged.append({"file": name, "reason": reason, "offset": offset})
+            damaged.extend(_entry(stage, *one) for one in result.record["damaged"])
+            session.noticed.extend(_entry(stage, *one) for one in result.record["damaged"])
             for ranges in result.record["files"]:
                 known[ranges[0][0]] = [Range(*one) for one in ranges]
 
@@ -61,9 +61,8 @@ def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
             reader.prepare(files)
             return
         except CorruptFile as error:
-            report_damaged(
-                session, stage, [{"file": error.name, "reason": error.reason, "offset": error.offset}], final=False
-            )
+            session.noticed.append(_entry(stage, error.name, error.reason, error.offset))
+            report_damaged(session, stage, session.noticed[-1:], final=False)
             files = [file for file in files if file.name != error.name]
 
 
@@ -76,15 +75,24 @@ def report_damaged(session: Session, stage: Stage, damaged: list[dict[str, Any]]
             return
         damaged = sorted(damaged, key=lambda one: str(one["file"]))
         session.damaged.extend(damaged)
-        lines = [f"    {one['file']}: {one['reason']}" + _at(one["offset"]) for one in damaged]
         raise InputError(
-            f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines),
+            damage_text(damaged),
             where=f"step {stage.steps[0].id}",
             expected="whole files; nothing was published",
             hint="replace the files, or set `limits: {on_corrupt_file: quarantine}` to go on without them",
         )
-    names = {one["file"] for one in session.damaged}
-    session.damaged.extend(one for one in damaged if one["file"] not in names)
+    known = {(one["step"], one["file"]) for one in session.damaged}
+    session.damaged.extend(one for one in damaged if (one["step"], one["file"]) not in known)
+
+
+def damage_text(damaged: list[dict[str, Any]]) -> str:
+    """Return how many files are damaged, and each of them on a line with the reason and where."""
+    lines = [f"    {one['file']}: {one['reason']}" + _at(one["offset"]) for one in damaged]
+    return f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines)
+
+
+def _entry(stage: Stage, file: str, reason: str, offset: int | None) -> dict[str, Any]:
+    return {"step": stage.steps[0].id, "file": file, "reason": reason, "offset": offset}
 
 
 def _at(offset: int | None) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from corpusmill.errors import InputError
 
 
 def steps_of(mill: Any, *, most: int = 900, word: str = "x") -> list[dict[str, Any]]:
@@ -100,3 +107,79 @@ def test_a_changed_plugin_file_is_named(filled: Any) -> None:
     plugin.write_text(plugin.read_text() + "\n# a change\n")
     reasons = filled.forecast(steps_of(filled))["one"].reasons
     assert any(reason.startswith("one: code ") for reason in reasons)
+
+
+def parquet(path: Path, *, cut: int = 0) -> None:
+    """Write a file of some rows without its last `cut` bytes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"text": [f"row {number} of {path.name}" for number in range(20)]}), sink)
+    data = sink.getvalue().to_pybytes()
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data[: len(data) - cut])
+
+
+def tables(mill: Any) -> list[dict[str, Any]]:
+    return [{"id": "read", "uses": "read.parquet", "with": {"paths": "data/*"}}, mill.mark("one"), mill.mark("two")]
+
+
+def test_a_file_that_cannot_be_cut_fails_before_anything_runs(mill: Any) -> None:
+    """A Parquet file without its end: the stage is said to fail, with file and reason, though its shards would run."""
+    parquet(mill.root / "data/a.parquet")
+    parquet(mill.root / "data/b.parquet", cut=9)
+    steps = tables(mill)
+    steps[1]["keep"] = True
+    plan = mill.forecast(steps)
+    assert (plan["one"].state, plan["two"].state) == ("fails", "waits")
+    assert plan["one"].reasons[0].startswith("1 damaged input file:\n    b.parquet: ")
+    with pytest.raises(InputError, match=r"1 damaged input file:\n    b\.parquet: "):
+        mill.run(steps)
+
+
+def test_damage_under_quarantine_is_left_out(mill: Any) -> None:
+    """The stage runs, or is cached, without the file, and the plan says which before and after."""
+    parquet(mill.root / "data/a.parquet")
+    parquet(mill.root / "data/b.parquet", cut=9)
+    for state in ("runs", "cached"):
+        stage = mill.forecast(tables(mill), limits={"on_corrupt_file": "quarantine"})["two"]
+        assert stage.state == state
+        (note,) = stage.notes
+        assert note.startswith("leaves out 1 damaged input file:\n    b.parquet: ")
+        outputs = mill.run(tables(mill), limits={"on_corrupt_file": "quarantine"}).outputs
+        assert outputs["outputs"]["two"]["rows"] == 20
+        assert [(one["step"], one["file"]) for one in outputs["damaged"]] == [("read", "b.parquet")]
+
+
+def test_damage_that_only_reading_finds_is_remembered(mill: Any) -> None:
+    """A cut gzip looks whole until it is read: after the run that failed of it the plan knows, until it is replaced."""
+    whole = gzip.compress(mill.jsonl("plain.jsonl", mill.texts(50)).read_bytes())
+    path = mill.root / "data/a.jsonl.gz"
+    path.parent.mkdir()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    steps = [{"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*"}}]
+    with pytest.raises(InputError, match="1 damaged input file"):
+        mill.run(steps)
+    for _ in range(2):
+        stage = mill.forecast(steps)["read"]
+        assert stage.state == "fails"
+        assert stage.reasons[0].startswith("1 damaged input file:\n    a.jsonl.gz: ")
+    written = path.stat()
+    beside = mill.root / "beside"
+    beside.write_bytes(whole)
+    os.utime(beside, ns=(written.st_atime_ns, written.st_mtime_ns))
+    beside.replace(path)
+    assert mill.forecast(steps)["read"].state == "runs"
+    assert mill.run(steps).outputs["outputs"]["read"]["rows"] == 50
+
+
+def test_damage_of_one_reader_says_nothing_of_another(mill: Any) -> None:
+    """Files of the same relative name under two readers are told apart, in the plan and in a run's record."""
+    for folder, cut in (("left", 9), ("right", 0)):
+        parquet(mill.root / folder / "a.parquet", cut=cut)
+    steps = [{"id": one, "uses": "read.parquet", "with": {"paths": f"{one}/*"}} for one in ("left", "right")]
+    limits = {"on_corrupt_file": "quarantine"}
+    plan = mill.forecast(steps, limits=limits)
+    assert plan["left"].notes
+    assert not plan["right"].notes
+    (mill.root / "right/a.parquet").write_bytes((mill.root / "left/a.parquet").read_bytes())
+    damaged = mill.run(steps, limits=limits).outputs["damaged"]
+    assert [(one["step"], one["file"]) for one in damaged] == [("left", "a.parquet"), ("right", "a.parquet")]
