@@ -48,6 +48,8 @@ class Bench:
         """Whether columns that samples do not have hold numbers instead of words."""
         self.texts: Texts = [*ORDINARY, *UNICODE, *NULLS]
         """The texts that the operator can be tried on: all but those it fails on."""
+        self.answers: list[dict[str, Any] | None] = []
+        """What another process made of the same, once it was asked."""
         self.samples_before: dict[str, bytes] = {}
         """The files of tokenizer and model before a global operator was given them."""
 

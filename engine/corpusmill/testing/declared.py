@@ -16,7 +16,7 @@ from corpusmill.testing.bench import Bench
 from corpusmill.testing.claims import EVERY, TRIED, Claim
 from corpusmill.testing.findings import Fault, NotApplicable
 from corpusmill.testing.outcomes import ROW_KINDS
-from corpusmill.testing.twin import ask
+from corpusmill.testing.twin import elsewhere
 
 _ENGINES = ("id", "file", "offset", "split")
 """Columns that are the engine's to make."""
@@ -83,7 +83,7 @@ def check_travels(bench: Bench) -> Fault | None:
     found = _pickled(bench)
     if found is not None:
         return found
-    answer = ask(bench)
+    answer = elsewhere(bench)
     if answer is not None and "unbuilt" in answer:
         return bench.fault(f"another process cannot build it: {answer['unbuilt']}")
     return None

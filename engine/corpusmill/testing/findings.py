@@ -67,7 +67,8 @@ class Report:
     def summary(self) -> str:
         """One line: how many claims hold, fail and do not apply."""
         held, failed, skipped = (self.count(verdict) for verdict in (PASSED, FAILED, SKIPPED))
-        return f"{self.operator}: {held} claims hold, {failed} failed, {skipped} skipped"
+        words = "1 claim holds" if held == 1 else f"{held} claims hold"
+        return f"{self.operator}: {words}, {failed} failed, {skipped} skipped"
 
     def to_json(self) -> dict[str, Any]:
         """The report for tools."""

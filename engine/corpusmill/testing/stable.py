@@ -16,7 +16,7 @@ from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome, told
 from corpusmill.testing.settling import affects_result, alternatives
 from corpusmill.testing.shrinking import Texts, smallest
 from corpusmill.testing.trials import try_once
-from corpusmill.testing.twin import ask, parts
+from corpusmill.testing.twin import ask, elsewhere, parts
 
 STEADY = ("determinism", "memory")
 _CUTS = (1, 2, 5)
@@ -50,7 +50,7 @@ def check_determinism(bench: Bench) -> Fault | None:
         return bench.fault(
             f"two operators made alike gave different results: {found}", _chance(bench) or _alone(bench, made, again)
         )
-    answer = ask(bench)
+    answer = elsewhere(bench)
     if answer is None:
         return bench.fault("another process gave no answer: it hung or died")
     if "unbuilt" in answer:

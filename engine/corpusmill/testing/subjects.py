@@ -14,7 +14,7 @@ from corpusmill.plugin.registry import Registered, Registry
 from corpusmill.plugin.resolve import resolve
 from corpusmill.testing.attempt import display_path
 from corpusmill.testing.checking import check_operator
-from corpusmill.testing.findings import FAILED, Finding, Report
+from corpusmill.testing.findings import FAILED, PASSED, Finding, Report
 
 LOADS = "loads"
 _SAYS = "a plugin can be imported and its operators loaded, each name is its own, and options can be found to try it"
@@ -43,9 +43,10 @@ def check_plugin(
     found = _operators(registry, target, origin)
     reports += [_conflict(registry, uses) for uses in _conflicts(registry, target, origin)]
     if not reports and not found:
-        if origin is not None:
-            return [_broken(target, "corpusmill_register names no operator", local)]
-        registry.lookup(target)
+        if origin is None and not any(target in _names(one) for one in registry.origins):
+            registry.lookup(target)
+        # A plugin of observers alone: it loads, and there is no operator to hold against anything.
+        return [Report(target, (Finding(target, LOADS, PASSED, _SAYS),), {})]
     given = _shared(found, options or {})
     return [*reports, *(_check(one, given.get(one.uses, {})) for one in found)]
 

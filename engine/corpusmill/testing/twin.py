@@ -102,6 +102,13 @@ def ask(bench: Bench, texts: list[str | None] | None = None, seconds: float = SE
     )
 
 
+def elsewhere(bench: Bench) -> dict[str, Any] | None:
+    """Return what the twin makes of the bench's own texts, asked once."""
+    if not bench.answers and bench.goes:  # the first go settles which texts can be used
+        bench.answers.append(ask(bench))
+    return bench.answers[0]
+
+
 def parts(trial: Trial) -> dict[str, str]:
     """Return the fingerprint of each part of a trial."""
     return {name: fingerprint(value) for name, value in trial.items()}

@@ -16,7 +16,8 @@ class SwallowedRecords(mill.Reader):
     suffixes = (".jsonl",)
 
     def ranges(self, file: mill.InputFile) -> list[tuple[int, int]]:
-        data = file.open().read()
+        with file.open() as stream:
+            data = stream.read()
         cuts = [0, *(at + 1 for at in range(len(data)) if data[at] == 10)]
         chosen = [0]
         for cut in cuts:
