@@ -134,12 +134,12 @@ def option_rows(registered: Registered) -> Iterator[tuple[str, ...]]:
 
 
 def model_rows(model: type[BaseModel], prefix: str, around: tuple[type[BaseModel], ...]) -> Iterator[tuple[str, ...]]:
-    """The options of one model and of the models inside it, each model once along a path."""
+    """The options of one model and of the models inside it; one that holds itself is told once."""
     for name, field in model.model_fields.items():
         told = describe_option(name, field)
         inner = nested_model(field.annotation)
         yield option_row(prefix + name, told, is_mapping=inner is not None)
-        if inner is not None and inner not in (*around, model):
+        if inner is not None and not any(issubclass(one, inner) for one in (*around, model)):
             yield from model_rows(inner, f"{prefix}{name}.", (*around, model))
 
 
