@@ -21,6 +21,10 @@ COMMANDS = {
     "show": ("corpusmill.cli.show:show", "Show a dataset: rows, schema, where it comes from."),
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
+    "whatif": (
+        "corpusmill.cli.whatif:whatif",
+        "Say what a filter would remove with other thresholds, running nothing.",
+    ),
     "plugins": ("corpusmill.cli.plugins:plugins", "List all operators, or show one with its options."),
     "try": ("corpusmill.cli.try_:try_", "Try one operator, or a plugin file, on a few documents."),
     "schema": ("corpusmill.cli.schema:schema", "Print the JSON Schema of pipeline files, for completion in editors."),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from corpusmill.errors import OperatorError
+from corpusmill.cli import main
+from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.report.inspection import inspection_json, inspection_text
 from corpusmill.report.looking import look_up
+from corpusmill.runner.records import latest_run
+from corpusmill.runner.what_if import what_if
 
 LENGTH = {"id": "length", "uses": "filter.length", "with": {"min_chars": 120, "max_words": 50}}
 
@@ -176,3 +181,67 @@ def test_show_without_kept_values_says_how_to_keep_them(mill: Any) -> None:
     shown = inspection_text(look_up("run:mill/length.signals", mill.store_uri, 2))
     assert "signals: keep" in shown
     assert f"{len(texts)}" in shown
+
+
+def test_what_if_says_what_another_run_would_have_done(mill: Any) -> None:
+    """Reasons, counts and whose fate changes are those of a run with these options, though nothing runs."""
+    _, steps = prepared(mill, kept(LENGTH))
+    first = mill.run(steps).outputs
+    record = latest_run(mill.store_uri, "mill")
+    told = what_if(record, "length", {"min_chars": 160, "max_words": 55})
+    other = {**LENGTH, "with": {"min_chars": 160, "max_words": 55}}
+    second = mill.run([steps[0], other], store=str(mill.root / "other")).outputs
+    assert told.before == first["counts"]["length"]["removed"]
+    assert told.after == second["counts"]["length"]["removed"]
+    before, after = (
+        {row["id"] for row in mill.rows(one["outputs"]["length"]["digest"], store)}
+        for one, store in ((first, None), (second, str(mill.root / "other")))
+    )
+    assert (told.newly_removed, told.newly_kept) == (len(before - after), len(after - before))
+    assert told.newly_removed > 0
+    assert told.newly_kept > 0
+    assert set(told.examples["newly_removed"]) <= before - after
+    assert set(told.examples["newly_kept"]) <= after - before
+
+
+def test_what_if_is_typed(mill: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The paths are those of `run --set`; text and JSON say the same."""
+    mill.run(prepared(mill, kept(LENGTH))[1])
+    words = ["whatif", "mill", "--set", "length.min_chars=160", "--store", mill.store_uri]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "min_chars: 120 → 160" in text
+    with pytest.raises(SystemExit):
+        main([*words, "--json"])
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["options"] == {"min_chars": {"before": 120, "after": 160}}
+    assert f"{told['newly_removed']} newly removed" in text
+    assert told["newly_kept"] == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "words"),
+    [
+        ("length", {"max_words": 40}, "can change what filter.length measures"),
+        ("lengt", {"min_chars": 1}, "no filter 'lengt'"),
+        ("length", {"min_char": 1}, "unknown option 'min_char'"),
+        ("length", {"min_chars": "many"}, "min_chars"),
+        ("short", {"most": 100}, "can change what filter.short measures"),
+        ("bare", {"min_chars": 50}, "kept no values"),
+        ("where", {"is_not": "y"}, "judges in its own way"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(mill: Any, step: str, options: dict[str, Any], words: str) -> None:
+    """Options that change what is measured, filters without values, wrong names and values: each with a way on."""
+    others = [
+        {"id": "short", "uses": "filter.short", "with": {"most": 400, "signals": "keep"}},
+        {"id": "bare", "uses": "filter.length", "with": {"min_chars": 1}},
+        {"id": "where", "uses": "filter.where", "with": {"column": "text", "is_not": "x"}},
+    ]
+    length = kept({"id": "length", "uses": "filter.length", "with": {"min_chars": 120}})
+    mill.run(prepared(mill, length, *others)[1])
+    with pytest.raises(CorpusmillError, match=re.escape(words)) as raised:
+        what_if(latest_run(mill.store_uri, "mill"), step, options)
+    assert raised.value.exit_code == 2
