@@ -13,12 +13,14 @@ from typing import Any
 from corpusmill.dataset.hashing import hash_json
 from corpusmill.errors import StoreError
 from corpusmill.runner.guard import DISK_FULL, PoolLost
+from corpusmill.runner.postponed import postpone_pandas
 from corpusmill.runner.unit import Died, Done, Failed, Outcome
 from corpusmill.runner.workspace import Workspace
 
 # Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
 # second under load. The OpenMP runtime reads this when it is loaded, which no operator has done yet.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+postpone_pandas()
 
 _UNITS = {
     "pass": "pass_unit:run_pass",
