@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -57,12 +58,14 @@ def test_it_installs_and_is_found(folder: Path, fresh_environment: dict[str, str
         install = ["pip", "install", "--quiet", *flags, f"./{name}"]
         result = subprocess.run(install, cwd=folder, env=fresh_environment, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
-    listing = subprocess.run(
-        ["corpusmill", "plugins"], cwd=folder, env=fresh_environment, capture_output=True, text=True
+    listing, schema = (
+        subprocess.run(["corpusmill", what], cwd=folder, env=fresh_environment, capture_output=True, text=True).stdout
+        for what in ("plugins", "schema")
     )
-    assert "Drop documents that are mostly capitals. (my-rule 0.1.0)" in " ".join(listing.stdout.split())
-    assert "(my-model 0.1.0)" in listing.stdout
-    assert "filter.length" in listing.stdout
+    assert "Drop documents that are mostly capitals. (my-rule 0.1.0)" in " ".join(listing.split())
+    assert "(my-model 0.1.0)" in listing
+    assert "filter.length" in listing
+    assert {"filter.my-rule", "train.my-model", "filter.length"} <= json.loads(schema)["definitions"].keys()
 
 
 def test_the_command_writes_and_says_what_next(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
