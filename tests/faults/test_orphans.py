@@ -124,6 +124,52 @@ def test_a_joined_cluster_is_left_alone(pit: Any, until: Any, processes: Any) ->
         ray.shutdown()
 
 
+DRIVER = """
+import os, subprocess, sys
+from pathlib import Path
+from corpusmill.runner.reaper import Reaper
+
+wait, mark = "import signal; signal.pause()", "the-" + "mark"  # in no command line but the marked child's
+reaper = Reaper(Path(sys.argv[1]), mark)
+marked = subprocess.Popen([sys.executable, "-c", wait, mark])
+stranger = subprocess.Popen([sys.executable, "-c", wait])
+holder = os.fork()
+if not holder:
+    import signal
+    signal.pause()
+print(marked.pid, stranger.pid, holder, flush=True)
+if sys.stdin.readline() == "done":
+    reaper.dismiss()
+"""
+"""A driver with a child of its cluster, one of its own, and one that was forked and holds the pipe to the reaper."""
+
+
+@pytest.mark.parametrize("ending", ["killed", "done"])
+def test_only_the_cluster_of_a_dead_driver_is_ended(tmp_path: Path, until: Any, processes: Any, ending: str) -> None:
+    """Marked children go with a killed driver, its others stay, even one that holds the pipe; `done` ends nobody."""
+    path = tmp_path / "processes.json"
+    command_line = [sys.executable, "-c", DRIVER, str(path)]
+    driver = subprocess.Popen(command_line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    marked, stranger, holder = map(int, driver.stdout.readline().split())
+    until(lambda: path.exists() and str(marked) in json.loads(path.read_text())["processes"], "the record")
+    try:
+        if ending == "killed":
+            driver.kill()
+        else:
+            assert driver.stdin is not None
+            driver.stdin.write("done")
+            driver.stdin.close()
+        until(lambda: not path.exists(), "the end of the reaper's work")
+        assert processes.alive(marked) == (ending == "done")
+        assert processes.alive(stranger)
+        assert processes.alive(holder)
+    finally:
+        for pid in (marked, stranger, holder):
+            processes.kill(pid)
+        driver.wait(60)
+
+
 def test_a_number_that_went_to_another_process_is_left_alone(tmp_path: Path, bystander: Any, processes: Any) -> None:
     """The same number with another start is a stranger; with the right one it is the dead driver's."""
     path = record(tmp_path, processes={bystander.pid: "another boot:1"})

@@ -78,14 +78,19 @@ def end_predecessor(record: Path) -> int:
 def watch(driver: int, marker: str, record: Path) -> None:
     """Keep the record of a driver's cluster until the driver says that it is done or dies; then end what is left."""
     known: dict[int, str] = {}
-    start, changed = process_start(driver), time.monotonic()
-    while not select.select([0], [], [], _QUICK_LOOK if time.monotonic() - changed < _SETTLED else _LOOK)[0]:
+    start, changed, said = process_start(driver), time.monotonic(), b""
+    # A child that the driver forked may hold the pipe open after its death: the driver itself is looked at, too.
+    while is_alive(driver, start):
+        pause = _QUICK_LOOK if time.monotonic() - changed < _SETTLED else _LOOK
+        if select.select([0], [], [], pause)[0]:
+            said = os.read(0, len(_DONE))
+            break
         found = {pid: since for pid, since in known.items() if is_alive(pid, since)} | family(driver, marker)
         found.pop(os.getpid(), None)
         if found != known:
             known, changed = found, time.monotonic()
             _write(record, driver, start, known)
-    if os.read(0, len(_DONE)) != _DONE:
+    if said != _DONE:
         end(known)
     with contextlib.suppress(OSError):
         record.unlink(missing_ok=True)
