@@ -50,7 +50,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "other_column": ("rows", "clean() changed the column 'source', which adds() does not declare"),
     "overrun_windows": ("windows", "window 0 takes [0, 17) of document 0, which is not inside it"),
     "pickled_model": ("artifact", "it left 'model.bin'"),
-    "plain_options": ("loads", "which is no pydantic model"),
+    "plain_options": ("loads", "is not a corpusmill.Options, the pydantic model that does"),
     "random_choice": ("determinism random-state", "two operators made alike gave different results"),
     "range_offsets": ("offsets", "are not ascending and different: [0, "),
     "raw_exceptions": ("damage", "a file with one line replaced by broken bytes raised UnicodeDecodeError"),

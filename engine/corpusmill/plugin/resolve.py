@@ -143,11 +143,9 @@ def _check_options(registered: Registered, operator: Any) -> None:
     options = operator.Options
     if isinstance(options, type) and issubclass(options, Options) and options.model_config.get("extra") == "forbid":
         return
-    fault = (
-        "its Options do not refuse unknown keys"
-        if isinstance(options, type) and issubclass(options, Options)
-        else f"its Options is {options!r}, which is no pydantic model of corpusmill's"
-    )
+    fault = "its Options do not refuse unknown keys"
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        fault += f": {options!r} is not a corpusmill.Options, the pydantic model that does"
     raise PluginError(
         f"operator {registered.uses!r} of {registered.owner}: {fault}",
         expected="class Options(corpusmill.Options), with extra='forbid' left as it is",
