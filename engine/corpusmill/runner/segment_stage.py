@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.listing import publish_list
 from corpusmill.dataset.manifest import Dataset, Entry, publish_dataset
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import union_schema
@@ -79,16 +81,16 @@ def _run_repeats(
     """Find the repeats of every key range; return their files in order. Only keys, ranks and selections count."""
     selected = [entry.selection.digest if entry.selection else None for entry in work.entries]
     inputs = hash_json([sketches, selected, preferred])
-    payload = {"sketches": sketches, "selections": work.selections, "bases": bases, "preferred": preferred}
     units = [
         Unit(
             make_key("segment-repeats", inputs, str(low), str(high)),
             "segment-repeats",
-            {**payload, "range": [low, high]},
+            {"range": [low, high], "preferred": preferred},
         )
         for low, high in key_ranges(sum(sketch["segments"] for sketch in sketches) * _KEY_BYTES)
     ]
-    return [record["repeats"] for record in _run(session, work, progress, units)]
+    listed = {"sketches": sketches, "selections": work.selections, "bases": bases}
+    return [record["repeats"] for record in _run(session, work, progress, units, listed)]
 
 
 def _run_shares(
@@ -102,12 +104,10 @@ def _run_shares(
     """Hand the repeats out to the parts that are not `against`: for each the file of its own, or None."""
     parts = [[base, sketch["segments"]] for base, sketch in zip(bases, sketches, strict=True)][work.earlier :]
     inputs = hash_json(repeats)
+    listed = {"repeats": repeats}
     groups = [parts[at : at + _GROUP] for at in range(0, len(parts), _GROUP)]
-    units = [
-        Unit(make_key("segment-shares", inputs, group), "segment-shares", {"repeats": repeats, "parts": group})
-        for group in groups
-    ]
-    return [share for record in _run(session, work, progress, units) for share in record["shares"]]
+    units = [Unit(make_key("segment-shares", inputs, group), "segment-shares", {"parts": group}) for group in groups]
+    return [share for record in _run(session, work, progress, units, listed) for share in record["shares"]]
 
 
 def _run_cuts(
@@ -129,9 +129,25 @@ def _run_cuts(
     return [next(records) if unit is not None else None for unit in units]
 
 
-def _run(session: Session, work: DedupWork, progress: StageProgress, units: list[Unit]) -> list[dict[str, Any]]:
-    """Run the units of a phase that are not committed; return all records in order."""
-    records = run_missing(session, work.stage, progress, units, _files)
+def _run(
+    session: Session,
+    work: DedupWork,
+    progress: StageProgress,
+    units: list[Unit],
+    listed: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Run the units of a phase that are not committed; return all records in order.
+
+    `listed` is what all of them read: they get the digest of one list object, for the lists of a large corpus are too
+    long to send with each.
+    """
+
+    def prepare(missing: Sequence[Unit]) -> None:
+        inputs = None if listed is None else publish_list(session.store, listed).to_json()
+        for unit in missing:
+            unit.payload["inputs"] = inputs
+
+    records = run_missing(session, work.stage, progress, units, _files, prepare)
     return [records[unit.key] for unit in units]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusmill.dataset.listing import read_list
 from corpusmill.dataset.part import Part, read_part
 from corpusmill.dataset.selection import Selection, read_selection
 from corpusmill.dataset.store import FileRef, Store
@@ -44,19 +45,20 @@ def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: st
 
 def run_segment_repeats(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Find the segments of one range of keys, over all parts, that repeat an earlier one."""
+    listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
     sources = [
         _source(workspace.store, sketch, selection)
-        for sketch, selection in zip(payload["sketches"], payload["selections"], strict=True)
+        for sketch, selection in zip(listed["sketches"], listed["selections"], strict=True)
     ]
     low, high = payload["range"]
-    found = repeated_segments(sources, payload["bases"], low, high, preferred=payload["preferred"])
+    found = repeated_segments(sources, listed["bases"], low, high, preferred=payload["preferred"])
     return workspace.store.commit(key, {"repeats": _publish_numbers(workspace.store, found)})
 
 
 def run_segment_shares(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Hand the repeats of all ranges out to some parts: a file for each part that has any, or None."""
     store = workspace.store
-    columns = [_numbers(store, one) for one in payload["repeats"]]
+    columns = [_numbers(store, one) for one in read_list(store, FileRef.from_json(payload["inputs"]))["repeats"]]
     shares = [part_repeats(columns, base, segments) for base, segments in payload["parts"]]
     return store.commit(key, {"shares": [_publish_numbers(store, one) if len(one) else None for one in shares]})
 

@@ -24,15 +24,16 @@ def cluster() -> Iterator[None]:
 
 
 def chain(mill: Any) -> list[dict[str, Any]]:
-    """Two passes with a plugin file of the spec around both deduplicators, over several shards; then tokens."""
+    """Two passes with a plugin file of the spec around three deduplicators, over several shards; then tokens."""
     for name, seed in (("a", 1), ("b", 2)):
-        mill.jsonl(f"data/{name}.jsonl", mill.texts(60, seed))
+        mill.jsonl(f"data/{name}.jsonl", [f"{text}\nread on" for text in mill.texts(60, seed)])
     return [
         {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": "6 KB"}},
         mill.mark("one"),
         {"id": "short", "uses": "filter.short", "with": {"most": 300}},
         {"id": "exact", "uses": "dedup.exact"},
         {"id": "near", "uses": "dedup.minhash"},
+        {"id": "lines", "uses": "dedup.segments"},
         {"id": "number", "uses": "annotate.random"},
         {"id": "split", "uses": "split.by-hash", "with": {"train": 0.8, "test": 0.2}},
         {"id": "words", "uses": "tokenizer.bpe", "needs": "split.train", "with": {"size": 300}},

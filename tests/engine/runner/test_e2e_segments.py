@@ -256,6 +256,41 @@ def test_every_way_to_run_leaves_the_same_store(new_mill: Any, how: dict[str, An
     assert mill.tree(other) == mill.tree()
 
 
+class Crash(BaseException):
+    """The machine stops here."""
+
+
+def test_a_crash_at_any_write_is_mended(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before any file or record is published, the next run leaves the store of a run that was never stopped."""
+    mill.jsonl("data/a.jsonl", ["menu\none", "menu\ntwo", "menu"])
+    mill.run(steps_of())
+    expected, left = mill.tree(), 0
+    for name in ("publish", "record"):
+        real = getattr(Store, name)
+
+        def stops(*arguments: Any, real: Any = real, **named: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Crash
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(Store, name, stops)
+    crashes, store = 0, ""
+    while True:
+        store, left = str(mill.root / f"crash-{crashes}"), crashes + 1
+        try:
+            mill.run(steps_of(), store=store)
+        except Crash:
+            left, crashes = 0, crashes + 1
+            mill.run(steps_of(), store=store)
+            assert mill.tree(store) == expected, f"stopped at write {crashes}"
+            continue
+        break
+    assert crashes > 15
+    assert mill.tree(store) == expected
+
+
 EXPLAINED = """\
   ✓  read  read.jsonl      read
   ✓  cut   dedup.segments  changed
