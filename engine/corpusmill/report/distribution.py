@@ -68,7 +68,7 @@ def _facts(signal: Mapping[str, Any]) -> str:
     """'1,234 documents, 3 to 90,210, 2 without a value'."""
     words = [f"{count(signal['rows'])} document{'s' if signal['rows'] != 1 else ''}"]
     if signal["bins"]:
-        ends = [number(end) if end is not None else "∞" for end in (signal["least"], signal["largest"])]
+        ends = [_text(end) if end is not None else "∞" for end in (signal["least"], signal["largest"])]
         words.append(f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else f"all {ends[0]}")
     if signal["missing"]:
         words.append(f"{count(signal['missing'])} without a value")
@@ -81,9 +81,15 @@ def _drawn(step: str, name: str, signal: Mapping[str, Any], rules: Sequence[Mapp
     axis = _Axis(sorted(bins), [bin_place(threshold) for _, threshold in limits])
     most = max((rows for *_, rows in bins.values()), default=1)
     bars = [bar for place, one in bins.items() for bar in _bars(axis, place, one, limits, most)]
-    lines = [Mark(x, number(threshold)) for _, threshold in limits if (x := axis.x(bin_place(threshold))) is not None]
+    lines = [Mark(x, _text(threshold)) for _, threshold in limits if (x := axis.x(bin_place(threshold))) is not None]
     told = tuple(rule_text(rule) for rule in rules)
     return Distribution(step, name, _facts(signal), told, tuple(bars), tuple(lines), tuple(axis.ticks()))
+
+
+def _text(value: float) -> str:
+    if abs(value) >= 1e15:
+        return f"{value:.3g}"
+    return number(int(value) if value == int(value) else value)
 
 
 def _place(low: float | None, high: float | None) -> int:
@@ -120,8 +126,8 @@ def _cut(side: str, threshold: float) -> float:
 
 def _range(low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return f"below {number(high)}" if low is None else f"{number(low)} and more"
-    return "0" if low < 0 < high else f"{number(low)} to {number(high)}"
+        return f"below {_text(high)}" if low is None else f"{_text(low)} and more"
+    return "0" if low < 0 < high else f"{_text(low)} to {_text(high)}"
 
 
 class _Axis:
@@ -160,4 +166,4 @@ class _Axis:
             x = self.x(bin_place(value))
             if x is not None and all(abs(x - other) >= _APART for other, _ in taken):
                 taken.append((x, value))
-        return [Mark(round(x, 2), number(value)) for x, value in sorted(taken)]
+        return [Mark(round(x, 2), _text(value)) for x, value in sorted(taken)]

@@ -16,7 +16,7 @@ def chain(mill: Any) -> list[dict[str, Any]]:
     return [
         {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": 9000}},
         {"id": "clean", "uses": "clean.unicode"},
-        {"id": "length", "uses": "filter.short", "with": {"most": 300}},
+        {"id": "length", "uses": "filter.short", "with": {"most": 300, "signals": "keep"}},
         {"id": "number", "uses": "annotate.random"},
         {"id": "exact", "uses": "dedup.exact"},
         {"id": "near", "uses": "dedup.minhash", "with": {"threshold": 0.7}},
