@@ -6,6 +6,7 @@ import contextlib
 import mmap
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ LARGEST = 128 << 20
 PACKS = "commits/packs/"
 _HASH = 32
 _THREADS = 8
+_MANY = 64
+"""Searches of a pack after which a table of its keys costs less: a driver looks for all, a worker for few."""
 
 
 class CommitLog:
@@ -39,6 +42,10 @@ class CommitLog:
         self._forgotten: set[str] = set()
         self.alone: set[str] = set()
         """Keys of records that this process knows to stand alone."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the packs: a store that travels to another process opens its own."""
+        return {**self.__dict__, "_packs": None}
 
     def read(self, key: str) -> bytes | None:
         """Return the record under a key, or None."""
@@ -96,12 +103,12 @@ class CommitLog:
         opened = {name: known.get(name) or self._open(name) for name in sorted(names)}
         self._packs = {name: pack for name, pack in opened.items() if pack is not None}
 
-    def consolidate(self, least: int = EVERY) -> int:
-        """Merge the records known to stand alone into a pack if there are `least`; return how many were.
+    def consolidate(self, least: int | None = None) -> int:
+        """Merge the records known to stand alone into a pack if there are `least` (a thousand); return how many were.
 
         Packs not larger than what is merged join it. What is deleted stands in a published pack.
         """
-        if len(self.alone) < least:
+        if len(self.alone) < (EVERY if least is None else least):
             return 0
         self.settle()
         self.refresh()
@@ -184,9 +191,13 @@ class Pack:
         with path.open("rb") as stream:
             self._data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self.bytes = len(self._data)
+        self._finds = 0
 
     def find(self, key: str) -> bytes | None:
-        """Return the record under a key, or None."""
+        """Return the record under a key, or None: by halves, or, where many are asked for, by a table of all keys."""
+        self._finds += 1
+        if self._finds > _MANY:
+            return _checked(self._data[self._places[key]]) if key in self._places else None
         wanted, low, high = key.encode(), 0, self.bytes
         while low < high:
             start = self._data.rfind(b"\n", low, (low + high) // 2) + 1 or low
@@ -198,6 +209,15 @@ class Pack:
                 return _checked(line)
             low, high = (end + 1, high) if found < wanted else (low, start)
         return None
+
+    @cached_property
+    def _places(self) -> dict[str, slice]:
+        places, start = {}, 0
+        for line in self._data[:].split(b"\n"):
+            key = line[_HASH + 1 : line.find(b" ", _HASH + 1)].decode("utf-8", "replace")
+            places[key] = slice(start, start + len(line))
+            start += len(line) + 1
+        return places
 
     def records(self) -> Iterator[tuple[str, bytes]]:
         """Yield the key and the line of each record that is whole."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from corpusmill.dataset.commits import EVERY, CommitLog
+from corpusmill.dataset.commits import CommitLog
 from corpusmill.dataset.hashing import canonical_json, hash_bytes, hash_file, hash_json
 from corpusmill.dataset.storage import Storage, open_storage
 from corpusmill.errors import ChecksumError, NotDeterministicError, StoreError
@@ -180,8 +180,8 @@ class Store:
         except OSError as error:
             raise _full_or_forbidden(error, self.uri, 0) from error
 
-    def gather(self, keys: Iterable[str] = (), least: int = EVERY) -> None:
-        """Note that these keys were committed, and merge the records that stand alone when there are `least`.
+    def gather(self, keys: Iterable[str] = (), least: int | None = None) -> None:
+        """Note that these keys were committed, and merge the records that stand alone when there are many.
 
         For drivers. What fails here (a full disk) is left for another time: nothing depends on it.
         """

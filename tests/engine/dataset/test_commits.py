@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -113,12 +114,31 @@ def test_lookups_open_packs_and_nothing_else(uri: str, watched: None) -> None:
     assert (store.storage.counts["fetch"], store.storage.counts["read"]) == (1, 0)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("many", [0, 1, 10**6])
+def test_searching_by_halves_or_by_a_table_finds_the_same(uri: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many searches a pack has seen, each record is found, and none between, before or behind them."""
+    monkeypatch.setattr(commits, "_MANY", many)
+    filled(uri, 40).gather(least=1)
+    store = Store(uri)
+    assert all_there(store, 40)
+    between = [key(number)[:-1] + letter for number in range(40) for letter in "0f" if key(number)[-1] != letter]
+    assert all(store.committed(one) is None for one in [*between, "0", "g", key(3)[:-1], key(3) + "0"])
+
+
 def test_packs_stay_few(uri: str) -> None:
     """Merged in twenty goes, the records lie in a few packs, each larger than those after it together."""
     for number in range(20):
         filled(uri, 20, 20 * number).gather(least=20)
     assert len(names(Store(uri))[0]) <= 5
     assert all_there(Store(uri), 400)
+
+
+def test_a_store_travels_to_other_processes(uri: str) -> None:
+    """A store that has looked into packs can be copied, as it is on its way to a worker; the copy finds the same."""
+    filled(uri, 20).gather(least=1)
+    store = Store(uri)
+    assert all_there(store, 20)
+    assert all_there(copy.deepcopy(store), 20)
 
 
 def test_a_merged_record_stands(uri: str) -> None:
