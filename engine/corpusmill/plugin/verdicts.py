@@ -101,7 +101,8 @@ def _as_float64(name: str, values: Any, rows: int) -> npt.NDArray[np.float64]:
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(zero_copy_only=False)
     try:
-        numbers = np.asarray(values, np.float64)
+        # A copy: the operator may fill its arrays again for the next batch, these are kept beyond it.
+        numbers = np.array(values, np.float64)
     except (TypeError, ValueError) as error:
         raise OperatorError(f"the signal {name!r} holds no numbers: {error}", expected="one number a row") from error
     if numbers.shape != (rows,):

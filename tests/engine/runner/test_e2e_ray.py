@@ -30,7 +30,7 @@ def chain(mill: Any) -> list[dict[str, Any]]:
     return [
         {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": "6 KB"}},
         mill.mark("one"),
-        {"id": "short", "uses": "filter.short", "with": {"most": 300}},
+        {"id": "short", "uses": "filter.short", "with": {"most": 300, "signals": "keep"}},
         {"id": "exact", "uses": "dedup.exact"},
         {"id": "near", "uses": "dedup.minhash"},
         {"id": "lines", "uses": "dedup.segments"},

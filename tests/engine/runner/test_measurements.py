@@ -224,6 +224,27 @@ def test_it_is_measured_once() -> None:
     assert CALLS == {"step0": 8, "step4": 8}
 
 
+class OneBuffer(Count):
+    """Fills the same array for every batch."""
+
+    buffer = np.zeros(1_000)
+
+    def measure(self, batch: pa.RecordBatch) -> dict[str, Any]:
+        held = self.buffer[: batch.num_rows]
+        held[:] = super().measure(batch)["letters"]
+        return {"letters": held}
+
+
+def test_an_operator_may_use_its_arrays_again() -> None:
+    """What was measured stays as it was while rows wait for their neighbours, or a batch is tried in halves."""
+    steps = [(OneBuffer, {"most": 5, "signals": "keep"}), Language, (OneBuffer, {"most": 5, "signals": "keep"})]
+    texts = ["a" * (row % 5) + ("?" if row == 11 else "") for row in range(90)]
+    for size in (20, 90):
+        tables = result(steps, texts, size, share=True)[-1]
+        expected = [float(row % 5) for row in range(90) if row != 11]
+        assert [[one["letters"] for one in tables[step]] for step in (0, 2)] == [expected, expected]
+
+
 def test_a_text_that_cannot_be_measured_is_lost_at_the_first_step_only() -> None:
     """The first step quarantines it; its neighbours' measurements serve the second."""
     CALLS.clear()
