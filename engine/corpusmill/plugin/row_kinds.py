@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from corpusmill.errors import OperatorError
 from corpusmill.plugin.operator import RowOperator
 from corpusmill.plugin.option import Options, affects_result, option
 from corpusmill.plugin.verdicts import Rule, Verdicts, decide
@@ -39,6 +40,17 @@ class Filter(RowOperator):
     """Options that only `rules` looks at: what `measure` returns is the same whatever they are."""
 
     Options = FilterOptions
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Refuse a class whose `thresholds` name what is no option: a slip there would go unnoticed for ever."""
+        super().__init_subclass__(**more)
+        for name in cls.thresholds:
+            if name not in cls.Options.model_fields:
+                raise OperatorError(
+                    f"thresholds of {cls.__name__} name {name!r}, which is none of its options",
+                    where=f"{cls.__module__}.{cls.__qualname__}",
+                    expected=f"names among {', '.join(cls.Options.model_fields)}",
+                )
 
     def measurement(self) -> Any:
         """Return all that `measure` depends on beside the rows, JSON-able: equal for two steps, equal signals.

@@ -176,6 +176,12 @@ def test_a_measurement_that_is_no_json_names_its_step() -> None:
         shared_measurements(build(Double, Odd))
 
 
+def test_thresholds_name_options() -> None:
+    """A slip in `thresholds` is an error where the class is written; it would only ever cost speed otherwise."""
+    with pytest.raises(OperatorError, match="'mots'"):
+        type("Slip", (Count,), {"thresholds": ("mots",)})
+
+
 def rows(texts: list[str | None], size: int) -> Iterator[pa.RecordBatch]:
     for start in range(0, len(texts), size):
         cut = texts[start : start + size]
