@@ -26,6 +26,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "engine_column": ("declarations", "adds() declares 'offset', a column that the engine makes"),
     "first_batch": ("no-rows", "no rows raised IndexError: list index out of range"),
     "first_row": ("empty-batch", "a batch of no rows raised IndexError: list index out of range"),
+    "fixed_column": ("column", "with `column: body` it raised KeyError: 'Field \"text\" does not exist in schema'"),
     "forgotten_key_option": ("key-options", "casefold=True changes keys, but key_options lacks 'casefold'"),
     "hash_order": ("determinism", "another process with another hash seed gave a different result"),
     "held_lock": ("travels", "it cannot be pickled: TypeError: cannot pickle '_thread.lock' object"),
@@ -81,11 +82,11 @@ FAULTS: dict[str, tuple[str, str]] = {
 """File -> the claims that fail, and words of the first finding."""
 INPUTS = {
     "after_null": "['a', null]",
-    "batch_mean": "['a', '']",
+    "batch_mean": "['a', null]",
     "lying_verdict": "[null]",
     "null_text": "[null]",
     "one_sided": "['a', 'a a']",
-    "undeclared_label": "['aaaaaaaa']",
+    "undeclared_label": "['aa']",
     "unranked": r"['\n']",
     "wide_characters": "['🏽']",
 }

@@ -12,7 +12,7 @@ import pyarrow as pa
 from corpusmill.plugin.operator import Context
 from corpusmill.testing.attempt import Raised, attempt, place_of
 from corpusmill.testing.comparison import first_difference
-from corpusmill.testing.corpus import NULLS, ORDINARY, UNICODE, make_batch
+from corpusmill.testing.corpus import NULLS, ORDINARY, RANDOM, UNICODE, make_batch
 from corpusmill.testing.findings import Broken, Fault, NotApplicable, shown_texts
 from corpusmill.testing.outcomes import ROW_KINDS, Outcome, outcome
 from corpusmill.testing.samples import Samples
@@ -46,14 +46,16 @@ class Bench:
         self.exact: bool = operator.exact
         self.numbers = False
         """Whether columns that samples do not have hold numbers instead of words."""
-        self.texts: Texts = [*ORDINARY, *UNICODE, *NULLS]
+        self.texts: Texts = [*ORDINARY, *UNICODE, *RANDOM, *NULLS]
         """The texts that the operator can be tried on: all but those it fails on."""
         self.answers: list[dict[str, Any] | None] = []
         """What another process made of the same, once it was asked."""
         self.samples_before: dict[str, bytes] = {}
         """The files of tokenizer and model before a global operator was given them."""
 
-    def build(self, *, options: Any = None, step: str = STEP, seed: int = SEED, set_up: bool = True) -> Any:
+    def build(
+        self, *, options: Any = None, step: str = STEP, seed: int = SEED, column: str = "text", set_up: bool = True
+    ) -> Any:
         """Return a new operator."""
         ports = self.operator.ports() if self.kind not in WORK_KINDS else {}
         inputs = {
@@ -61,7 +63,7 @@ class Bench:
             for name, port in ports.items()
             if port.artifact not in ("documents", "tokens")
         }
-        context = Context(step=step, seed=seed, base=str(self.samples.folder), inputs=inputs)
+        context = Context(step=step, seed=seed, column=column, base=str(self.samples.folder), inputs=inputs)
         operator = self.operator(self.options if options is None else options, context)
         if set_up:
             operator.setup()

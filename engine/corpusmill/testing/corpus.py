@@ -61,6 +61,23 @@ UNICODE: tuple[str, ...] = (
 )
 """Valid text of the kinds that break programs written with ASCII in mind."""
 
+_RANGES = ((0x00, 0x7F), (0x80, 0x5FF), (0x600, 0x1FFF), (0x2000, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x10FFFF))
+"""Code points from the common to the rare; surrogates are no text."""
+
+
+def _drawn(count: int) -> tuple[str, ...]:
+    """Return texts of up to 40 code points drawn from all of Unicode, the same every time."""
+    generator, ranges = np.random.default_rng(20_261), np.array(_RANGES)
+    texts = []
+    for _ in range(count):
+        bounds = ranges[generator.integers(0, len(ranges), generator.integers(1, 41))]
+        points = generator.integers(bounds[:, 0], bounds[:, 1] + 1)
+        texts.append("".join(map(chr, points.tolist())))
+    return tuple(texts)
+
+
+RANDOM = _drawn(24)
+"""What nobody thinks of."""
 NULLS: tuple[str | None, ...] = (None, "", None)
 LONG: tuple[str, ...] = ("m" * (1 << 20), "long words stand in a line " * 38_837)
 """Lines of 1 MB without a line break, without and with spaces."""

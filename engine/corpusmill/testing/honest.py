@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from corpusmill.testing.attempt import Raised, attempt
 from corpusmill.testing.bench import Bench
 from corpusmill.testing.claims import Claim, promised
 from corpusmill.testing.comparison import first_difference
-from corpusmill.testing.findings import Fault
+from corpusmill.testing.findings import Fault, NotApplicable
 from corpusmill.testing.outcomes import ROW_KINDS, outcome
 from corpusmill.testing.shrinking import Texts, smallest
 
+_OTHER = "body"
 _LABEL = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -33,6 +35,30 @@ def check_reads(bench: Bench) -> Fault | None:
             texts = smallest([bench.texts[row]], lambda some, names=names: _differs(bench, some, names))  # type: ignore[misc]
             return bench.fault(f"its result depends on the column {name!r}, which reads() does not name", texts)
     return bench.fault("its result depends on columns that reads() does not name", [bench.texts[row]])
+
+
+def check_column(bench: Bench) -> Fault | None:
+    """On a text column of another name it makes what it makes on `text`."""
+    whole = list(bench.made().values())
+    operator = bench.build(column=_OTHER)
+    if "text" in operator.reads() or _OTHER not in operator.reads():
+        raise NotApplicable("it reads the columns that its options name")
+    batch = bench.batch(bench.texts)
+    batch = batch.rename_columns([_OTHER if name == "text" else name for name in batch.schema.names])
+    found = attempt(bench.operator, lambda: outcome(operator, batch))
+    if isinstance(found, Raised):
+        return Fault(f"with `column: {_OTHER}` it raised {found.words}", where=found.where)
+    row = first_difference(whole, _renamed(found), exact=bench.exact)
+    return None if row is None else bench.fault(f"with `column: {_OTHER}` it made something else", [bench.texts[row]])
+
+
+def _renamed(value: Any) -> Any:
+    """Return an outcome in which the other column is called `text`."""
+    if isinstance(value, dict):
+        return {"text" if name == _OTHER else name: _renamed(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_renamed(one) for one in value)
+    return value
 
 
 def _differs(bench: Bench, texts: Texts, names: list[str]) -> bool:
@@ -73,6 +99,14 @@ CLAIMS = (
         "an operator reads no column that reads() does not name",
         "name the column in reads(), so that the plan can check that a step before makes it",
         check_reads,
+        ROW_KINDS,
+        ("memory",),
+    ),
+    Claim(
+        "column",
+        "an operator works on the text column that the step names (`column:`)",
+        "take self.texts(batch) or batch[self.column], never batch['text']",
+        check_column,
         ROW_KINDS,
         ("memory",),
     ),

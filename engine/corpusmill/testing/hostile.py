@@ -10,7 +10,7 @@ from corpusmill.dataset.schema import canonical_type
 from corpusmill.testing.attempt import Raised, attempt
 from corpusmill.testing.bench import Bench
 from corpusmill.testing.claims import TRIED, Claim
-from corpusmill.testing.corpus import LONG, NULLS, ORDINARY, UNICODE
+from corpusmill.testing.corpus import LONG, NULLS, ORDINARY, RANDOM, UNICODE
 from corpusmill.testing.findings import Broken, Fault
 from corpusmill.testing.outcomes import ROW_KINDS, outcome
 from corpusmill.testing.twin import ask
@@ -128,7 +128,7 @@ CLAIMS = (
         "unicode",
         "every valid text is worked on: emoji, combining marks, right-to-left, CJK extension B, lone line ends, NUL",
         "use len(text) only for code points, encode() for bytes, and a default for characters without a property",
-        raises_on(UNICODE, "a valid text"),
+        raises_on((*UNICODE, *RANDOM), "a valid text"),
         ROW_KINDS,
         ("runs",),
     ),

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 Texts = list[str | None]
-_SECONDS = 3.0
+_SECONDS = 20.0
 _TRIES = 400
+_SHORT = 40
+"""Characters of a text that is worth polishing."""
 
 
 class _Budget:
@@ -69,7 +71,17 @@ def _shorter(text: str, fails: Callable[[str], bool]) -> str:
             else:
                 start += size
         size //= 2
-    return _plainer(text, fails) if len(text) <= 40 else text
+    return _plainer(_thinner(text, fails), fails) if len(text) <= _SHORT else text
+
+
+def _thinner(text: str, fails: Callable[[str], bool]) -> str:
+    """Try every run of a short text: lengths that halving jumps over."""
+    for size in range(len(text) - 1, 1, -1):
+        for start in range(len(text) - size + 1):
+            left = text[:start] + text[start + size :]
+            if fails(left):
+                return _thinner(left, fails)
+    return text
 
 
 def _plainer(text: str, fails: Callable[[str], bool]) -> str:
