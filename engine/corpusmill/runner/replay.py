@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.manifest import Dataset, Entry
 from corpusmill.dataset.schema import conform, union_schema
 from corpusmill.errors import CorpusmillError, InputError
 from corpusmill.plugin.identity import code_identity
 from corpusmill.runner.decision import StepDecision
+from corpusmill.runner.inputs import narrowed
 from corpusmill.runner.records import RunRecord
+from corpusmill.runner.replay_origins import Origins, sketch_print
 from corpusmill.runner.replay_route import Leg, Route
 from corpusmill.runner.replay_segments import replayed_cuts
 from corpusmill.runner.replay_sources import differing_columns, file_row
@@ -132,12 +134,35 @@ class _Replay:
     def _dedup(self, leg: Leg) -> StepDecision:
         step = leg.steps[0]
         if f"{step['id']}.cuts" in (self._record.outputs.get("outputs") or {}):
-            return replayed_cuts(self._record, self._route.store, leg)
+            return replayed_cuts(self._record, self._route.store, leg, lambda: self._origins(step))
         if leg.verdict != "kept":
             return _at(leg, 0, leg.verdict)
         number = count_duplicates(self._record, str(step["id"]), leg.document)
         told = f"{number} duplicate{'s' if number > 1 else ''} of it removed" if number else None
         return replace(_at(leg, 0, "kept"), detail=told)
+
+    def _origins(self, step: Mapping[str, Any]) -> Origins:
+        """Return the sketches that a deduplicator of segments left in this run."""
+        operator = self._workspace.operator({**self._recipe(step), "artifacts": {}})
+        by_port: dict[str, list[Entry]] = {"against": [], "documents": []}
+        for port, entries in by_port.items():
+            for reference in step["needs"].get(port, ()):
+                bound = self._route.bound(str(reference))
+                if bound is None:
+                    raise InputError(f"the output {reference} is not recorded")
+                found = Dataset.open(self._route.store, bound.digest).entries
+                entries += (
+                    found if bound.split is None else [narrowed(self._route.store, one, bound.split) for one in found]
+                )
+        code = str(self._ingredients(step)["code"])
+        earlier = len(by_port["against"])
+        return Origins(
+            self._route.store,
+            operator,
+            [*by_port["against"], *by_port["documents"]],
+            earlier,
+            sketch_print(step, operator, code),
+        )
 
     def _compared(self, leg: Leg, decisions: list[StepDecision], row: Any) -> list[StepDecision]:
         """Hold the replay against what the run recorded; where they differ, say so instead of guessing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,14 +13,18 @@ from corpusmill.dataset.store import Store
 from corpusmill.exchange.cut_text import cut_text
 from corpusmill.runner.decision import StepDecision
 from corpusmill.runner.records import RunRecord
+from corpusmill.runner.replay_origins import Origins, Span
 from corpusmill.runner.replay_route import Leg
 
 _SHOWN = 50
 """Cut segments told of one document; `show run:NAME/STEP.cuts` has all."""
 
 
-def replayed_cuts(record: RunRecord, store: Store, leg: Leg) -> StepDecision:
-    """Return what the step cut out of the document; the ledger adds the rule that removed it, if one did."""
+def replayed_cuts(record: RunRecord, store: Store, leg: Leg, origins: Callable[[], Origins]) -> StepDecision:
+    """Return what the step cut out of the document, and where it stays; the ledger adds the rule that removed it.
+
+    `origins` is asked for where something was cut.
+    """
     step = leg.steps[0]
     told: dict[str, Any] = {"verdict": leg.verdict}
     cuts = _cuts(record, store, str(step["id"]), leg.document)
@@ -30,7 +34,10 @@ def replayed_cuts(record: RunRecord, store: Store, leg: Leg) -> StepDecision:
     before = str(leg.row.column(column)[0].as_py() or "").encode()
     after = cut_text(before, cuts).decode()
     if cuts:
-        told |= {"detail": f"{len(cuts)} segment{'s' if len(cuts) > 1 else ''} cut", "columns": _told(before, cuts)}
+        told |= {
+            "detail": f"{len(cuts)} segment{'s' if len(cuts) > 1 else ''} cut",
+            "columns": _told(before, cuts, _stay_in(origins, leg.row, cuts)),
+        }
         told |= {"before": before.decode(), "after": after}
         told["verdict"] = "changed" if leg.verdict == "kept" else leg.verdict
     if leg.after is not None and leg.after.column(column)[0].as_py() != leg.row.column(column)[0].as_py() and not cuts:
@@ -53,6 +60,18 @@ def _cuts(record: RunRecord, store: Store, step: str, document: str) -> list[tup
     return sorted(found)
 
 
-def _told(text: bytes, cuts: list[tuple[int, int]]) -> tuple[tuple[str, Any], ...]:
-    shown = tuple((f"cut {start}-{stop}", text[start:stop].decode()) for start, stop in cuts[:_SHOWN])
-    return (*shown, ("cut", f"… and {len(cuts) - _SHOWN} more")) if len(cuts) > _SHOWN else shown
+def _stay_in(origins: Callable[[], Origins], row: Any, cuts: list[Span]) -> dict[Span, str]:
+    """Return where segments stay; nothing where the operator or the sketches are not those of the run any more."""
+    try:
+        return origins().stay_in(row, cuts[:_SHOWN])
+    except Exception:  # a plugin may raise anything; what was cut is known without it
+        return {}
+
+
+def _told(text: bytes, cuts: list[Span], stay_in: Mapping[Span, str]) -> tuple[tuple[str, Any], ...]:
+    told: list[tuple[str, Any]] = []
+    for start, stop in cuts[:_SHOWN]:
+        told.append((f"cut {start}-{stop}", text[start:stop].decode()))
+        if (start, stop) in stay_in:
+            told.append(("stays in", stay_in[start, stop]))
+    return (*told, ("cut", f"… and {len(cuts) - _SHOWN} more")) if len(cuts) > _SHOWN else tuple(told)

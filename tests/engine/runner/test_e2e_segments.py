@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
+from corpusmill.errors import OperatorError
 from corpusmill.exchange.cut_text import cut_text
 from corpusmill.report.decisions import fate_text
+from corpusmill.runner.decision import Fate
 from corpusmill.runner.records import latest_run
 from corpusmill.runner.replay import replay
 from corpusmill.runner.trace import trace
@@ -256,6 +259,81 @@ def test_every_way_to_run_leaves_the_same_store(new_mill: Any, how: dict[str, An
     assert mill.tree(other) == mill.tree()
 
 
+PLUGIN = """
+import numpy as np
+from corpusmill import Deduplicator, Sketch, at_most, hookimpl, option
+from xxhash import xxh3_128_digest
+
+
+class Words(Deduplicator):
+    \"\"\"Cut words that occurred before; gives them last first.\"\"\"
+
+    unit = "segment"
+
+    class Options(Deduplicator.Options):
+        fault: str = option("", help="what goes wrong", affects_result=False)
+
+    def sketch(self, batch):
+        if self.options.fault == "sketch" and "bad" in batch.column("text").to_pylist():
+            raise ValueError("cannot read this")
+        found = []
+        for row, text in enumerate(batch.column("text").to_pylist()):
+            at = 0
+            for word in text.split():
+                at = text.index(word, at)
+                found.insert(0, (row, at, at + len(word), xxh3_128_digest(word.encode())))
+                at += len(word)
+        keys = np.frombuffer(b"".join(one[3] for one in found), ">u8").astype(np.uint64).reshape(-1, 2)
+        places = np.array([one[:3] for one in found], np.int64).reshape(-1, 3)
+        return Sketch(keys, places[:, 0], spans=places[:, 1:] + (99 if self.options.fault == "spans" else 0))
+
+    def measure_cut(self, before, after):
+        if self.options.fault == "measure":
+            raise KeyError("lost")
+        return {"left": [1.0] * (after.num_rows + (self.options.fault == "shape"))}
+
+    def rules(self):
+        return [at_most("left", 1.0)]
+
+
+@hookimpl
+def corpusmill_register(registry):
+    registry.dedup("words", "words:Words", "Cut words that occurred before.")
+"""
+
+
+def words(mill: Any, **options: Any) -> Any:
+    (mill.root / "words.py").write_text(PLUGIN)
+    steps = [*steps_of()[:1], {"id": "cut", "uses": "dedup.words", "with": options}]
+    return mill.run(steps, plugins=["./counting.py", "./words.py"])
+
+
+def test_a_plugin_says_what_a_segment_is(mill: Any) -> None:
+    """A deduplicator of a plugin file: any segments in any order, without measuring; the first word of each stays."""
+    mill.jsonl("data/a.jsonl", ["a b a", "b c d", "c\n\na", "e"])
+    assert texts_of(mill, words(mill)) == ["a b", "c d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("sketch", ("dedup.words raised ValueError: cannot read this", "document ")),
+        ("spans", ("the sketch breaks its contract: a segment at bytes", "dedup.words")),
+        ("measure", ("dedup.words raised KeyError while it judged documents", "cut")),
+        ("shape", ("the signal 'left' has the shape (2,) for a batch of 1 rows", "")),
+    ],
+)
+def test_a_broken_plugin_is_named(mill: Any, fault: str, told: tuple[str, str]) -> None:
+    """What a deduplicator of segments raises or returns wrongly ends the run with words on who and where, and leaves
+    nothing behind that was being built."""
+    mill.jsonl("data/a.jsonl", ["a b", "a bad", "bad"] if fault == "sketch" else ["a b", "a c"])
+    with pytest.raises(OperatorError) as raised:
+        words(mill, fault=fault)
+    assert told[0] in str(raised.value)
+    assert told[1] in (raised.value.where or "")
+    assert not list(Path(mill.store_uri).glob("tmp/*.arrow"))
+
+
 class Crash(BaseException):
     """The machine stops here."""
 
@@ -296,7 +374,9 @@ EXPLAINED = """\
   ✓  cut   dedup.segments  changed
        detail: 2 segments cut
        cut 0-4 = menu
+       stays in = {first}
        cut 9-14 = about
+       stays in = {first}
        - menu
        - about
 
@@ -307,20 +387,58 @@ REMOVED = """\
   ✗  cut   dedup.segments  removed by duplicate_segments: 0 (threshold 1)
        detail: 1 segment cut
        cut 0-4 = menu
+       stays in = {first}
        - menu
 
 removed at cut
 """
 
 
+def fates_of(mill: Any, path: Path) -> list[Fate]:
+    """What explain says of every document of a file."""
+    offsets = [0, *(at + 1 for at, byte in enumerate(path.read_bytes()) if byte == 10)][:-1]
+    record = latest_run(mill.store_uri, "mill")
+    return [trace(record, f"{path.name}@{offset}", replay) for offset in offsets]
+
+
 def test_explain_shows_what_was_cut(mill: Any) -> None:
-    """A changed document shows each cut segment and both texts, a removed one its rule too, others neither."""
+    """A changed document shows each cut segment, the document it stays in and both texts, a removed one its rule too,
+    others neither."""
     path = mill.jsonl("data/a.jsonl", ["menu\none\nabout", "menu\ntwo\nabout", "menu"])
     mill.run(steps_of())
-    offsets = [0, *(at + 1 for at, byte in enumerate(path.read_bytes()) if byte == 10)]
-    record = latest_run(mill.store_uri, "mill")
-    fates = [trace(record, f"a.jsonl@{offset}", replay) for offset in offsets[:3]]
+    fates = fates_of(mill, path)
     assert [fate.decisions[-1].verdict for fate in fates] == ["kept", "changed", "removed"]
     assert [one.note for fate in fates for one in fate.decisions] == [None] * 6
-    assert fate_text(fates[1]).split("\n\n", 1)[1] == EXPLAINED
-    assert fate_text(fates[2]).split("\n\n", 1)[1] == REMOVED
+    for fate, told in zip(fates[1:], (EXPLAINED, REMOVED), strict=True):
+        assert fate_text(fate).split("\n\n", 1)[1] == told.format(first=fates[0].id)
+
+
+def test_explain_finds_where_a_segment_stays(mill: Any) -> None:
+    """In an earlier corpus first, then in the best-ranked document, in any shard, among the selected rows of a split;
+    once the sketches are gone, what was cut is still told."""
+    old = mill.jsonl("old/old.jsonl", ["seen", "x"])
+    new = mill.jsonl("data/new.jsonl", ["short\nb", "seen\na", "short\nthe longest of them", "c\nshort"])
+    steps = [
+        {"id": "old", "uses": "read.jsonl", "with": {"paths": "old/*.jsonl"}},
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": 20}},
+        {"id": "split", "uses": "split.by-hash", "with": {"train": 1.0}},
+        {
+            "id": "cut",
+            "uses": "dedup.segments",
+            "needs": {"documents": "split.train", "against": "old"},
+            "with": {"keep": "longest"},
+        },
+    ]
+    mill.run(steps)
+    before = fates_of(mill, old)[0].id
+    fates = fates_of(mill, new)
+    told = [dict(fate.decisions[-1].columns).get("stays in") for fate in fates]
+    assert told == [fates[2].id, before, None, fates[2].id]
+    for name in Store(mill.store_uri).storage.list("commits/"):
+        Store(mill.store_uri).storage.delete(name)
+    assert [dict(fate.decisions[-1].columns) for fate in fates_of(mill, new)] == [
+        {"cut 0-5": "short"},
+        {"cut 0-4": "seen"},
+        {},
+        {"cut 2-7": "short"},
+    ]
