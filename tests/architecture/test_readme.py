@@ -15,20 +15,20 @@ from corpusmill.plugin.resolve import resolve
 from corpusmill.spec.loading import load
 
 
-@pytest.fixture(scope="module")
-def readme(repository: Path) -> str:
-    return (repository / "README.md").read_text(encoding="utf-8")
+@pytest.fixture(scope="module", params=["README.md", "README.zh.md"])
+def readme(repository: Path, request: pytest.FixtureRequest) -> str:
+    return (repository / request.param).read_text(encoding="utf-8")
 
 
-def block(readme: str, language: str) -> str:
+def block(readme: str, language: str, holds: str = "") -> str:
     found = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    assert len(found) == 1
-    return str(found[0])
+    (one,) = (code for code in found if holds in code)
+    return str(one)
 
 
 def test_the_plugin_of_the_readme_works(readme: str) -> None:
     """Named in a spec it registers, resolves, and keeps and drops what it says."""
-    source = block(readme, "python").encode()
+    source = block(readme, "python", "class NoEmoji").encode()
     plugin = LocalPlugin("./no_emoji.py", hashlib.sha256(source).hexdigest()[:24], source)
     operator = resolve(load_registry([plugin]).operators["filter.no-emoji"])
     texts = ["plain words", "\U0001f600\U0001f601 ok", "\U0001f600\U0001f601\U0001f602", "", None]
@@ -53,7 +53,7 @@ def test_the_spec_of_the_readme_is_well_formed(readme: str, tmp_path: Path) -> N
 
 def test_links_of_the_documents_lead_somewhere(repository: Path) -> None:
     """Every relative link of the README and the guides names a file that exists."""
-    documents = [repository / "README.md", repository / "CHANGELOG.md", *(repository / "docs").glob("*.md")]
+    documents = [*repository.glob("README*.md"), repository / "CHANGELOG.md", *(repository / "docs").glob("*.md")]
     dead = [
         f"{document.name}: {target}"
         for document in documents
@@ -65,4 +65,17 @@ def test_links_of_the_documents_lead_somewhere(repository: Path) -> None:
 
 def test_the_readme_stays_short(readme: str) -> None:
     """Two screens and a half; the rest belongs to docs/."""
-    assert readme.count("\n") <= 150
+    assert readme.count("\n") <= 160
+
+
+def test_both_languages_say_the_same(repository: Path) -> None:
+    """The Chinese README has the sections, links, promises and commands of the English one."""
+    english, chinese = ((repository / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
+    for pattern in (
+        r"^(#+) ",
+        r"\]\(((?!README)[^)]+)\)",
+        r"^(\d)\. ",
+        r"^    (corpusmill \w+|make \w+)",
+        r"^```(\w*)$",
+    ):
+        assert re.findall(pattern, english, re.MULTILINE) == re.findall(pattern, chinese, re.MULTILINE)
