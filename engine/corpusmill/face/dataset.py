@@ -16,7 +16,6 @@ from corpusmill.face.conversion import needed
 if TYPE_CHECKING:
     import datasets
     import pandas
-    import ray.data
     import torch.utils.data
 
 
@@ -147,8 +146,8 @@ class Dataset:
 
         return stream(self, rank, world_size)
 
-    def to_ray(self) -> ray.data.Dataset:
-        """Return a Ray dataset with one block a file of the store, read by the tasks that need it.
+    def to_ray(self) -> Any:
+        """Return a `ray.data.Dataset` with one block a file of the store, read by the tasks that need it.
 
         Only references go through Ray, so the store must be at the same place on every node. Joins the cluster that
         is connected, or starts a local one that listens on loopback only. Raises UsageError where pandas, which Ray

@@ -116,6 +116,7 @@ def run(
     limit: int | None = None,
     debug: bool = False,
     wait: bool = False,
+    relock: bool = False,
     no_plugins: Sequence[str] = (),
     progress: bool = False,
     **overrides: Any,
@@ -139,6 +140,8 @@ def run(
         limit=limit,
         debug=debug,
         wait=wait,
+        relock=relock,
+        fork=False,  # a notebook has threads, and whoever used torch before has more
     )
     settings = {} if seed is None else {"seed": seed}
     with _operators_on_stderr():

@@ -74,7 +74,7 @@ class Workbench:
         """Return a session that runs stages here: in a forked worker, or in this process."""
         settings = settings_for(self.store, checked)
         settings["scratch"] = str(self.store.storage.scratch())
-        executor = InlineExecutor(settings) if isolated else DirectExecutor(settings)
+        executor = InlineExecutor(settings, fork=False) if isolated else DirectExecutor(settings)
         self._executors.append(executor)
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)

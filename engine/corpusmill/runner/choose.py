@@ -47,7 +47,7 @@ def choose_executor(
     if asked == "auto":
         asked = "ray" if address or _wants_ray(checked, stages) else "inline"
     if asked == "inline":
-        return InlineExecutor(settings)
+        return InlineExecutor(settings, fork=options.fork)
     from corpusmill.runner.ray_executor import RayExecutor
 
     workers = options.workers or run.workers

@@ -46,6 +46,8 @@ class RunOptions:
     wait: bool = False
     relock: bool = False
     """Look `run:` references up anew instead of taking what `spec.lock` says."""
+    fork: bool = True
+    """Whether the inline executor may fork its worker; not where the driver has threads."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,17 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from corpusmill.runner.fresh_worker import FreshWorker, start_fresh_worker
 from corpusmill.runner.parentage import die_with
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
 from corpusmill.runner.worker import run_in_worker, run_unit
 
 
 class InlineExecutor:
-    """One unit at a time in a worker process forked from the driver: imports and kernels stay warm in it."""
+    """One unit at a time in a worker process, forked from the driver: imports and kernels stay warm in it.
+
+    `fork=False` starts the worker afresh, for a driver that has threads (a notebook, a script that used torch).
+    """
 
     name = "inline"
     workers = 1
@@ -31,11 +35,11 @@ class InlineExecutor:
         """GPUs of this machine, as the driver's kernel module shows them."""
         return local_gpus()
 
-    def __init__(self, settings: Mapping[str, Any]):
-        self._settings = settings
+    def __init__(self, settings: Mapping[str, Any], *, fork: bool = True):
+        self._settings, self._fork = settings, fork
         self._queue: deque[Unit] = deque()
         self._running: Unit | None = None
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: multiprocessing.process.BaseProcess | FreshWorker | None = None
         self._pipe: Connection | None = None
 
     def submit(self, unit: Unit) -> None:
@@ -47,7 +51,9 @@ class InlineExecutor:
         """Wait for the running unit to end, or for its worker to die."""
         if self._running is None or self._process is None or self._pipe is None:
             return None
-        ready = wait([self._pipe, self._process.sentinel], timeout)
+        # A fresh worker's end shows on the pipe alone: nobody else holds the other end of it.
+        ends = [] if isinstance(self._process, FreshWorker) else [self._process.sentinel]
+        ready = wait([self._pipe, *ends], timeout)
         if not ready:
             return None
         unit, outcome = self._running, self._receive()
@@ -109,13 +115,16 @@ class InlineExecutor:
         return Died(f"killed by signal {-code}" if code < 0 else f"exited with code {code}")
 
     def _worker_pipe(self) -> Connection:
-        if self._pipe is None:
+        if self._pipe is None and not self._fork:
+            self._process, self._pipe = start_fresh_worker(self._settings)
+        elif self._pipe is None:
             # A traceback timer of the driver (pytest's, say) would leave the child a lock that nobody ever opens.
             faulthandler.cancel_dump_traceback_later()
             context = multiprocessing.get_context("fork")
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self._pipe, self._settings, os.getpid()))
-            self._process.start()
+            process = context.Process(target=_forked, args=(theirs, self._pipe, self._settings, os.getpid()))
+            process.start()
+            self._process = process
             theirs.close()
         return self._pipe
 
@@ -179,9 +188,13 @@ def _message(unit: Unit) -> tuple[Any, ...]:
     return unit.kind, unit.key, unit.payload, unit.handles
 
 
-def _serve(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:
-    """Answer units until the driver closes its end or dies."""
+def _forked(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:
     drivers_end.close()
+    serve(pipe, settings, driver)
+
+
+def serve(pipe: Connection, settings: Mapping[str, Any], driver: int) -> None:
+    """Answer units until the driver closes its end or dies."""
     die_with(driver)
     # A Ctrl-C reaches the whole process group, a SIGTERM may; only the driver decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
