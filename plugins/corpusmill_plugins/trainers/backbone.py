@@ -84,6 +84,21 @@ def require_same_tokenizer(model: Path, tokenizer: Path) -> None:
         )
 
 
+def padding(model: Any, tokenizer: Any) -> int:
+    """Return the id that fills short texts, and tell it to the model.
+
+    Decoders find a text's last token by this id; without one they refuse batches.
+    """
+    known = (tokenizer.pad_token_id, model.config.pad_token_id, tokenizer.eos_token_id, 0)
+    model.config.pad_token_id = next(number for number in known if number is not None)
+    return int(model.config.pad_token_id)
+
+
+def room(model: Any, wanted: int) -> int:
+    """Return the tokens of a text that are used: those wanted, or fewer where the model has fewer positions."""
+    return min(wanted, getattr(model.config, "max_position_embeddings", None) or wanted)
+
+
 def save(model: Any, tokenizer: Path, output: Path, facts: dict[str, Any]) -> None:
     """Write a folder that `from_pretrained` loads: weights, configuration, tokenizer, and `corpusmill.json`.
 
