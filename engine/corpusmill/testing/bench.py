@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,7 +91,7 @@ class Bench:
     @cached_property
     def goes(self) -> tuple[Go, Go]:
         """Two goes, each with a fresh operator, one right after the other: between them nothing else happens."""
-        return self._watched(self._first_go), self._watched(lambda: try_once(self, self.build()))
+        return self._watched(self.first_go), self._watched(lambda: try_once(self, self.build()))
 
     @property
     def first(self) -> Go:
@@ -191,16 +192,22 @@ class Bench:
         texts = smallest(self.texts, fails)
         return (seen[-1] if fails(texts) else broken.seen), texts
 
-    def _first_go(self) -> Trial:
+    def first_go(self) -> Trial:
+        """Find out what the operator can be tried on, and try it."""
         if self.kind in ROW_KINDS:
             self._settle_columns()
             self._settle_texts()
             self._expect_columns()
             self.one = self.build()  # one that has seen nothing yet
-        if self.kind in WORK_KINDS:
-            bind_ports(self)  # makes the samples that the ports want
-            self.samples_before = self.samples.files()
         return try_once(self, self.one)
+
+    def note_samples(self) -> None:
+        """Remember the files that ports are bound to, before the operator sees them."""
+        if self.kind not in WORK_KINDS:
+            return
+        with suppress(NotApplicable):
+            bind_ports(self)  # makes the samples that the ports want
+        self.samples_before = self.samples.files()
 
     def _expect_columns(self) -> None:
         """An operator that asks the batch for a column which it did not declare breaks that claim, not `runs`."""

@@ -16,6 +16,7 @@ from corpusmill.testing.claims import Claim
 from corpusmill.testing.findings import FAILED, PASSED, SKIPPED, Broken, Fault, Finding, NotApplicable, Report
 from corpusmill.testing.samples import Samples, shared_samples
 from corpusmill.testing.settling import settle
+from corpusmill.testing.twin import SECONDS, survives
 from corpusmill.testing.watch import Watch
 
 CLAIMS: tuple[Claim, ...] = tuple(
@@ -57,6 +58,9 @@ def check_operator(
     if not _has_options(found):
         return Report(uses, (_no_options(uses, found),), {})
     bench = Bench(uses, found, settle(found, options or {}, where), where)
+    bench.note_samples()
+    if not survives(bench):
+        return Report(uses, (_gone(bench),), bench.options.model_dump(mode="json"))
     findings: dict[str, Finding] = {}
     with Watch(patience=0):  # whatever it does to the process ends here
         for claim in claims_for(bench.kind):
@@ -88,6 +92,12 @@ def check_claim(bench: Bench, claim: Claim, before: Mapping[str, Finding]) -> Fi
     if found is None:
         return Finding(bench.uses, claim.id, PASSED, claim.says)
     return Finding(bench.uses, claim.id, FAILED, claim.says, found.seen, found.input, found.where, claim.next)
+
+
+def _gone(bench: Bench) -> Finding:
+    claim = next(one for one in CLAIMS if one.id == "runs")
+    seen = f"on ordinary input it took its process down, or was not done within {SECONDS:g} s"
+    return _placed(Finding(bench.uses, claim.id, FAILED, claim.says, seen, None, place_of(bench.operator), claim.next))
 
 
 def _placed(finding: Finding) -> Finding:

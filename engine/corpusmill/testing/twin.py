@@ -19,6 +19,7 @@ from corpusmill.testing.bench import Bench, Trial
 from corpusmill.testing.comparison import fingerprint
 from corpusmill.testing.findings import Broken, NotApplicable
 from corpusmill.testing.samples import Samples
+from corpusmill.testing.trials import try_once
 
 SECONDS = 120.0
 """How long one answer may take; a hang is a finding."""
@@ -68,7 +69,7 @@ class Twin:
             own = os.environ.get("PYTHONHASHSEED", "random")
             other = "1" if own != "1" else "2"
             paths = os.pathsep.join(path for path in sys.path if path)
-            environment = {**os.environ, "PYTHONHASHSEED": other, "PYTHONPATH": paths}
+            environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONHASHSEED": other, "PYTHONPATH": paths}
             pipe = subprocess.PIPE
             command = [sys.executable, "-c", _START]
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment)
@@ -83,11 +84,13 @@ def shared_twin() -> Twin:
     return twin
 
 
-def ask(bench: Bench, texts: list[str | None] | None = None, seconds: float = SECONDS) -> dict[str, Any] | None:
+def ask(
+    bench: Bench, texts: list[str | None] | None = None, seconds: float = SECONDS, *, only_try: bool = False
+) -> dict[str, Any] | None:
     """Build the operator in the twin from what travels (class by name, options as JSON) and try it there.
 
     Returns {"parts": name -> fingerprint}, {"raised": words, "where": place}, {"unbuilt": words}, or None when no
-    answer came in time. `texts` replace those of the bench.
+    answer came in time. `texts` replace those of the bench. With `only_try` it is the answer that counts.
     """
     return shared_twin().call(
         {
@@ -96,10 +99,19 @@ def ask(bench: Bench, texts: list[str | None] | None = None, seconds: float = SE
             "options": bench.options.model_dump(mode="json"),
             "samples": str(bench.samples.folder),
             "numbers": bench.numbers,
+            "only_try": only_try,
             "texts": bench.texts if texts is None else texts,
         },
         seconds,
     )
+
+
+def survives(bench: Bench) -> bool:
+    """True where the twin came back from the operator's first go: what kills or hangs it must not do so here."""
+    try:
+        return ask(bench, only_try=True) is not None
+    except NotApplicable:
+        return True
 
 
 def elsewhere(bench: Bench) -> dict[str, Any] | None:
@@ -168,10 +180,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"unbuilt": f"{type(error).__name__}: {error}"}
     bench = Bench(request["uses"], operator, options, Samples(Path(request["samples"])))
     bench.texts, bench.numbers = request["texts"], request["numbers"]
-    from corpusmill.testing.trials import try_once
-
     try:
-        made = attempt(operator, lambda: try_once(bench, bench.one))
+        made = attempt(operator, bench.first_go if request["only_try"] else lambda: try_once(bench, bench.one))
     except (Broken, NotApplicable) as error:
         return {"raised": str(error), "where": None}
     if isinstance(made, Raised):
