@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from corpusmill.cli.operator_page import operator_facts, tracker_facts
 from corpusmill.cli.schema import SCHEMA_FILE, schema_text
-from corpusmill.plugin.describe import OptionText, describe_option, nested_model
+from corpusmill.plugin.describe import OptionText, describe_option, nested_model, option_fields
 from corpusmill.plugin.finder import find, load_registry
 from corpusmill.plugin.registry import KINDS, Registered, Registry
 from corpusmill.plugin.resolve import base_class, resolve
@@ -135,7 +135,7 @@ def option_rows(registered: Registered) -> Iterator[tuple[str, ...]]:
 
 def model_rows(model: type[BaseModel], prefix: str, around: tuple[type[BaseModel], ...]) -> Iterator[tuple[str, ...]]:
     """The options of one model and of the models inside it; one that holds itself is told once."""
-    for name, field in model.model_fields.items():
+    for name, field in option_fields(model):
         told = describe_option(name, field)
         inner = nested_model(field.annotation)
         yield option_row(prefix + name, told, is_mapping=inner is not None)

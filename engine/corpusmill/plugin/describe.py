@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from corpusmill.plugin.row_kinds import FilterOptions
 from corpusmill.spec.units import exact_size, parse_duration, parse_size
 
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "nothing", Any: "anything"}
@@ -54,8 +55,14 @@ class OptionText:
 
 
 def describe_options(model: type[BaseModel]) -> list[OptionText]:
-    """All options of a model in the order they were declared."""
-    return [describe_option(name, field) for name, field in model.model_fields.items()]
+    """All options of a model, in the order of `option_fields`."""
+    return [describe_option(name, field) for name, field in option_fields(model)]
+
+
+def option_fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """Name and field of each option in the order they were declared, those that every filter has last."""
+    shared = FilterOptions.model_fields if issubclass(model, FilterOptions) else {}
+    return sorted(model.model_fields.items(), key=lambda one: one[0] in shared)
 
 
 def describe_option(name: str, field: FieldInfo) -> OptionText:
