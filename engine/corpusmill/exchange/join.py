@@ -161,7 +161,7 @@ def join_keys(
     """
     links = _Links(table, similarity, threshold, evidence_block)
     rank_of = table.rank if table.has_rank else None
-    for first, last, keys, low_keys, rows in _key_blocks(sources, bases, selections, low, high, key_block):
+    for first, last, keys, low_keys, rows in key_blocks(sources, bases, selections, low, high, key_block):
         ordered, ordered_low, ordered_rows = sort_keys(keys, low_keys, rows, first, last)
         starts, ends = key_runs(ordered, ordered_low)
         for left, right in candidate_blocks(ordered_rows, starts, ends, star=similarity is None, rank_of=rank_of):
@@ -169,7 +169,7 @@ def join_keys(
     return links.finish()
 
 
-def _key_blocks(
+def key_blocks(
     sources: Sequence[KeySource],
     bases: Sequence[int],
     selections: Sequence[Selection] | None,

@@ -57,7 +57,7 @@ class Origins:
         self, index: int, entry: Entry, record: Mapping[str, Any], keys: Mapping[Span, Sequence[int]]
     ) -> dict[Span, Place]:
         """Return the best segment of one part for each key that it has."""
-        ranks = self._path(record["ranks"]) if record["ranks"] else None
+        ranks = self._path(record["rows"]) if record["rows"] else None
         sketch, spans = SketchFile(self._path(record["keys"]), ranks), Spans.read(self._path(record["spans"]))
         mask = read_selection(self.store, entry.selection) if entry.selection else None
         found: dict[Span, Place] = {}

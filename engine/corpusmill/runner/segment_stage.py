@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
@@ -16,13 +16,14 @@ from corpusmill.exchange.ranges import key_ranges
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.dedup_stage import DedupWork, dedup_work
+from corpusmill.runner.exchange_inputs import rows_listed
 from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.merge_stage import run_merges
 from corpusmill.runner.missing import run_missing
 from corpusmill.runner.segment_cut import CUTS
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
 
-_KEY_BYTES = 20
 _GROUP = 256
 """Parts that one unit hands repeats out to: it opens the file of every range, so it must serve many."""
 
@@ -81,16 +82,43 @@ def _run_repeats(
     """Find the repeats of every key range; return their files in order. Only keys, ranks and selections count."""
     selected = [entry.selection.digest if entry.selection else None for entry in work.entries]
     inputs = hash_json([sketches, selected, preferred])
+    ranges = key_ranges(sum(FileRef.from_json(sketch["keys"]).bytes for sketch in sketches))
     units = [
         Unit(
             make_key("segment-repeats", inputs, str(low), str(high)),
             "segment-repeats",
             {"range": [low, high], "preferred": preferred},
         )
-        for low, high in key_ranges(sum(sketch["segments"] for sketch in sketches) * _KEY_BYTES)
+        for low, high in ranges
     ]
-    listed = {"sketches": sketches, "selections": work.selections, "bases": bases}
+
+    def listed() -> dict[str, Any]:
+        segments = _as_rows(session, work, progress, sketches)
+        keys = run_merges(session, work.stage, progress, segments, bases, sketches, len(ranges))
+        return {"keys": keys, **rows_listed(segments, bases, sketches)}
+
     return [record["repeats"] for record in _run(session, work, progress, units, listed)]
+
+
+def _as_rows(session: Session, work: DedupWork, progress: StageProgress, sketches: list[dict[str, Any]]) -> list[Entry]:
+    """Return the parts as the exchange sees them: a row for each segment, selected where its document is."""
+    units = [
+        Unit(
+            make_key("segment-mask", entry.selection.digest, sketch["spans"]),
+            "segment-mask",
+            {"selection": entry.selection.to_json(), "spans": sketch["spans"]},
+        )
+        for entry, sketch in zip(work.entries, sketches, strict=True)
+        if entry.selection is not None
+    ]
+    masks = iter(_run(session, work, progress, units))
+    return [
+        Entry(
+            Part(entry.part.digest, sketch["segments"], entry.part.file),
+            None if entry.selection is None else Selection.from_json(next(masks)["selection"]),
+        )
+        for entry, sketch in zip(work.entries, sketches, strict=True)
+    ]
 
 
 def _run_shares(
@@ -104,10 +132,10 @@ def _run_shares(
     """Hand the repeats out to the parts that are not `against`: for each the file of its own, or None."""
     parts = [[base, sketch["segments"]] for base, sketch in zip(bases, sketches, strict=True)][work.earlier :]
     inputs = hash_json(repeats)
-    listed = {"repeats": repeats}
     groups = [parts[at : at + _GROUP] for at in range(0, len(parts), _GROUP)]
     units = [Unit(make_key("segment-shares", inputs, group), "segment-shares", {"parts": group}) for group in groups]
-    return [share for record in _run(session, work, progress, units, listed) for share in record["shares"]]
+    found = _run(session, work, progress, units, lambda: {"repeats": repeats})
+    return [share for record in found for share in record["shares"]]
 
 
 def _run_cuts(
@@ -134,16 +162,16 @@ def _run(
     work: DedupWork,
     progress: StageProgress,
     units: list[Unit],
-    listed: dict[str, Any] | None = None,
+    listed: Callable[[], dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Run the units of a phase that are not committed; return all records in order.
 
-    `listed` is what all of them read: they get the digest of one list object, for the lists of a large corpus are too
-    long to send with each.
+    `listed` makes what all of them read, when any must run: they get the digest of one list object, for the lists of
+    a large corpus are too long to send with each.
     """
 
     def prepare(missing: Sequence[Unit]) -> None:
-        inputs = None if listed is None else publish_list(session.store, listed).to_json()
+        inputs = publish_list(session.store, listed()).to_json() if listed is not None else None
         for unit in missing:
             unit.payload["inputs"] = inputs
 
@@ -153,9 +181,9 @@ def _run(
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
     """Return the files that a record of any of the phases names."""
-    named = [record[name] for name in ("keys", "ranks", "spans", "repeats", "ledger") if record.get(name)]
+    named = [record[name] for name in ("keys", "rows", "spans", "repeats", "ledger") if record.get(name)]
     named += [share for share in record.get("shares", ()) if share]
-    named += [record[name][2] for name in ("part", "cuts", "removed") if record.get(name)]
+    named += [record[name][2] for name in ("part", "cuts", "removed", "selection") if record.get(name)]
     return [FileRef.from_json(one) for one in named]
 
 

@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from corpusmill.dataset.listing import read_list
 from corpusmill.dataset.part import Part, read_part
-from corpusmill.dataset.selection import Selection, read_selection
+from corpusmill.dataset.selection import Selection, read_selection, write_selection
 from corpusmill.dataset.store import FileRef, Store
 from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.exchange.column_file import read_columns, write_columns
-from corpusmill.exchange.repeated_segments import SegmentSource, part_repeats, repeated_segments
+from corpusmill.exchange.repeated_segments import part_repeats, repeated_segments
 from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
-from corpusmill.exchange.sketch_file import SketchFile
 from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.segment_cut import CutPart
 from corpusmill.runner.workspace import Workspace
 
@@ -35,7 +35,8 @@ def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: st
     writer.write(keys, ranks, spans)
     record = {
         "keys": store.publish(keys).to_json(),
-        "ranks": store.publish(ranks).to_json() if writer.has_rank else None,
+        "rows": store.publish(ranks).to_json() if writer.has_rank else None,
+        "ranked": writer.has_rank,
         "spans": store.publish(spans).to_json(),
         "segments": writer.segments,
     }
@@ -43,16 +44,25 @@ def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: st
     return store.commit(key, record, operators=recipe["uses"])
 
 
+def run_segment_mask(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
+    """Select the segments of the selected rows of a part."""
+    store = workspace.store
+    selection = Selection.from_json(payload["selection"])
+    assert selection is not None
+    spans = Spans.read(store.path(FileRef.from_json(payload["spans"])))
+    mask = read_selection(store, selection)[spans.row]
+    return store.commit(key, {"selection": write_selection(store, mask).to_json()})
+
+
 def run_segment_repeats(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Find the segments of one range of keys, over all parts, that repeat an earlier one."""
-    listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
-    sources = [
-        _source(workspace.store, sketch, selection)
-        for sketch, selection in zip(listed["sketches"], listed["selections"], strict=True)
-    ]
+    store = workspace.store
+    listed = read_list(store, FileRef.from_json(payload["inputs"]))
     low, high = payload["range"]
-    found = repeated_segments(sources, listed["bases"], low, high, preferred=payload["preferred"])
-    return workspace.store.commit(key, {"repeats": _publish_numbers(workspace.store, found)})
+    sources, bases, masks = key_sources(store, listed, low, high)
+    table = row_table(store, listed, payload["preferred"])
+    found = repeated_segments(sources, bases, masks, low, high, table)
+    return store.commit(key, {"repeats": _publish_numbers(store, found)})
 
 
 def run_segment_shares(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
@@ -104,16 +114,6 @@ def _sketch(writer: SegmentWriter, operator: Any, batch: pa.RecordBatch, uses: s
             hint="take the document out with a filter before this step, or correct the operator",
         ) from error
     writer.add(sketch, batch.column(operator.column), rank)
-
-
-def _source(store: Store, sketch: Mapping[str, Any], selection: Any) -> SegmentSource:
-    ranks = store.path(FileRef.from_json(sketch["ranks"])) if sketch["ranks"] else None
-    keys = SketchFile(store.path(FileRef.from_json(sketch["keys"])), ranks)
-    chosen = Selection.from_json(selection)
-    if chosen is None:
-        return SegmentSource(keys)
-    spans = Spans.read(store.path(FileRef.from_json(sketch["spans"])))
-    return SegmentSource(keys, spans, read_selection(store, chosen))
 
 
 def _publish_numbers(store: Store, numbers: npt.NDArray[Any]) -> list[Any]:

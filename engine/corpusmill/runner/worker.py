@@ -32,6 +32,7 @@ _UNITS = {
     "components": "dedup_units:run_components",
     "select": "dedup_units:run_select",
     "segment-sketch": "segment_units:run_segment_sketch",
+    "segment-mask": "segment_units:run_segment_mask",
     "segment-repeats": "segment_units:run_segment_repeats",
     "segment-shares": "segment_units:run_segment_shares",
     "segment-cut": "segment_units:run_segment_cut",

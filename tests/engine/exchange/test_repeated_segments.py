@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from corpusmill.errors import OperatorError
 from corpusmill.exchange.ranges import KEY_SPACE, key_ranges
-from corpusmill.exchange.repeated_segments import SegmentSource, part_repeats, repeated_segments
+from corpusmill.exchange.repeated_segments import part_repeats, repeated_segments
+from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
 from corpusmill.exchange.sketch_file import SketchFile
 from corpusmill.plugin.dedup_kind import SEGMENT_OUTPUTS, Deduplicator, Sketch
@@ -29,7 +30,9 @@ PARTS = st.lists(st.lists(ROW, max_size=5), min_size=1, max_size=4)
 class Written:
     """A part's sketch in files."""
 
-    source: SegmentSource
+    sketch: SketchFile
+    spans: Spans
+    mask: Any
     segments: int
     files: tuple[bytes, ...]
 
@@ -53,9 +56,9 @@ def written(folders: Any, rows: list[Any], *, ranked: bool, masked: bool, batch:
     paths = [folder / name for name in ("keys", "ranks", "spans")]
     writer.write(*paths)
     mask = np.array([selected for _, selected, _ in rows], bool) if masked else None
-    source = SegmentSource(SketchFile(paths[0], paths[1] if writer.has_rank else None), Spans.read(paths[2]), mask)
+    sketch, spans = SketchFile(paths[0], paths[1] if writer.has_rank else None), Spans.read(paths[2])
     files = tuple(path.read_bytes() for path in paths if path.exists())
-    return Written(source, writer.segments, files)
+    return Written(sketch, spans, None if mask is None else mask[spans.row], writer.segments, files)
 
 
 def model(parts: list[list[Any]], *, ranked: bool, masked: bool, preferred: int) -> list[int]:
@@ -93,8 +96,16 @@ def test_repeats_are_those_of_a_dictionary(
     sketches = [written(tmp_path_factory, rows, ranked=ranked, masked=masked) for rows in parts]
     bases = np.cumsum([0, *(one.segments for one in sketches)]).tolist()
     preferred = bases[min(earlier, len(parts))]
+    table = RowTable([one.sketch for one in sketches], bases[:-1], preferred)
     found = [
-        repeated_segments([one.source for one in sketches], bases[:-1], *bounds, preferred=preferred, key_block=block)
+        repeated_segments(
+            [one.sketch for one in sketches],
+            bases[:-1],
+            [one.mask for one in sketches],
+            *bounds,
+            table,
+            key_block=block,
+        )
         for bounds in key_ranges(cuts, 1)
     ]
     expected = model(parts, ranked=ranked, masked=masked, preferred=min(earlier, len(parts)))
@@ -109,9 +120,7 @@ def test_files_do_not_depend_on_the_batches(tmp_path_factory: Any, rows: list[An
     whole = written(tmp_path_factory, rows, ranked=ranked, masked=True)
     cut = written(tmp_path_factory, rows, ranked=ranked, masked=True, batch=batch)
     assert cut.files == whole.files
-    spans = whole.source.spans
-    assert spans is not None
-    places = list(zip(spans.row.tolist(), spans.start.tolist(), strict=True))
+    places = list(zip(whole.spans.row.tolist(), whole.spans.start.tolist(), strict=True))
     assert places == [(row, place) for row, (keys, _, _) in enumerate(rows) for place in range(len(keys))]
 
 

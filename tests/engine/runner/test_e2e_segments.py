@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
 from corpusmill.errors import OperatorError
 from corpusmill.exchange.cut_text import cut_text
+from corpusmill.exchange.merge import merge_groups
+from corpusmill.exchange.ranges import key_ranges
 from corpusmill.report.decisions import fate_text
+from corpusmill.runner import merge_stage, segment_stage
 from corpusmill.runner.decision import Fate
 from corpusmill.runner.records import latest_run
 from corpusmill.runner.replay import replay
@@ -133,17 +138,18 @@ def filled(mill: Any) -> Any:
     return mill
 
 
+def records(store: str) -> list[dict[str, Any]]:
+    """All commit records, alone or in a pack: a line of their own either way."""
+    storage = Store(store).storage
+    blobs = [storage.read(name) for name in storage.list("commits/")]
+    return [json.loads(line[line.index(b"{") :]) for data in blobs for line in data.splitlines()]
+
+
 def units(mill: Any) -> dict[str, int]:
     """How many units of each phase are committed."""
-    import orjson
-
-    names = {"keys": "sketch", "repeats": "repeats", "shares": "shares", "cut": "cut"}
-    found = dict.fromkeys(names.values(), 0)
-    for path in Store(mill.store_uri).storage.list("commits/"):
-        record = orjson.loads(Store(mill.store_uri).storage.read(path))
-        for name, phase in names.items():
-            found[phase] += name in record
-    return found
+    names = {"spans": "sketch", "repeats": "repeats", "shares": "shares", "cut": "cut"}
+    found = records(mill.store_uri)
+    return {phase: sum(name in record for record in found) for name, phase in names.items()}
 
 
 def test_an_added_file_is_sketched_alone(mill: Any) -> None:
@@ -199,6 +205,27 @@ def test_selected_rows_alone_count(mill: Any) -> None:
     outputs = mill.run(steps)
     assert texts_of(mill, outputs) == ["x\none", "two"]
     assert outputs.outputs["counts"]["cut"]["in"] == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": "longest", "unit": "sentence"}])
+def test_merged_sketches_give_the_same(mill: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, str]) -> None:
+    """Many sketches merged into runs, over several ranges, with rows selected and ranked: the texts of one join."""
+    for number in range(9):
+        rows = [f"menu\nstory {row % 3}. {'more ' * (row % 5)}\nof {number % 4}" for row in range(12)]
+        mill.jsonl(f"data/{number}.jsonl", rows)
+    steps = steps_of(200, **options)
+    steps.insert(1, {"id": "exact", "uses": "dedup.exact"})
+    plain = texts_of(mill, mill.run(steps))
+    monkeypatch.setattr(merge_stage, "merge_groups", partial(merge_groups, least=2))
+    monkeypatch.setattr(segment_stage, "key_ranges", partial(key_ranges, target=1000))
+    merged = str(mill.root / "merged")
+    outputs = mill.run(steps, store=merged).outputs
+    assert [row["text"] for row in mill.rows(outputs["outputs"]["cut"]["digest"], merged)] == plain
+    assert 1 < len(plain) < 9 * 12
+    kinds = [set(record) for record in records(merged)]
+    assert kinds.count({"keys", "of"}) > 1
+    assert kinds.count({"selection", "of"}) > 1
+    assert kinds.count({"repeats"}) > 1
 
 
 def test_the_longest_keeps_its_segments(mill: Any) -> None:
