@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import stat
+import sys
 import sysconfig
 import tempfile
 import venv
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 NO_NETWORK = HERE / "no_network"
+
+# Processes started by tests read byte code instead of compiling the sources each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Set at import, before any test module loads a library that reads them; child processes inherit them.
 os.environ.update(
@@ -37,6 +42,32 @@ _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+FIRST = ("test_quickstart", "ray")
+"""Groups that take minutes; under xdist they start first, so that no worker is left alone with one at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under xdist a file stays on one worker, where its fixtures are made once, and all of Ray on one worker.
+
+    Two clusters at a time would starve each other. A test belongs to Ray if it takes a fixture named `cluster`, or
+    says so with `xdist_group("ray")`.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    if mark is not None:
+        return str(mark.args[0])
+    return "ray" if "cluster" in getattr(item, "fixturenames", ()) else item.path.stem
 
 
 def pytest_unconfigure() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from corpusmill.errors import ExecutorError
 
+pytestmark = pytest.mark.xdist_group("ray")
 POISON = [(0, 3), (2, 17)]
 
 

@@ -16,6 +16,8 @@ import pytest
 from corpusmill.runner.family import end, process_start
 from corpusmill.runner.reaper import end_predecessor
 
+pytestmark = pytest.mark.xdist_group("ray")
+
 
 @pytest.fixture
 def bystander() -> Iterator[subprocess.Popen[bytes]]:

@@ -108,6 +108,18 @@ RAW_DEFLATE = DEFLATER.compress(b"<html>ab cd") + DEFLATER.flush()
             "Content-Encoding: gzip",
         ),
     ],
+    ids=[
+        "chunked",
+        "not-chunked",
+        "gzip",
+        "not-gzip",
+        "deflate",
+        "raw-deflate",
+        "zstd",
+        "not-br",
+        "br",
+        "chunked-gzip",
+    ],
 )
 def test_transfer_and_content_encodings_are_undone(block: bytes, put: Any, read_all: Any) -> None:
     """Chunked, gzip, deflate, brotli and zstd bodies are decoded, and those that were stored decoded are taken so."""
