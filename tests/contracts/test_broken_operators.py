@@ -28,7 +28,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "first_row": ("empty-batch", "a batch of no rows raised IndexError: list index out of range"),
     "fixed_column": ("column", "with `column: body` it raised KeyError: 'Field \"text\" does not exist in schema'"),
     "forgotten_key_option": ("key-options", "casefold=True changes keys, but key_options lacks 'casefold'"),
-    "hard_exit": ("runs", "it took its process down, or was not done within 120 s"),
+    "hard_exit": ("runs", "it took its process down, or was not done within 300 s"),
     "hash_order": ("determinism", "another process with another hash seed gave a different result"),
     "held_lock": ("travels", "it cannot be pickled: TypeError: cannot pickle '_thread.lock' object"),
     "hidden_seed": ("seed", "another seed gave another result, but uses_seed is False"),

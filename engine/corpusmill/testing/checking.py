@@ -51,10 +51,11 @@ def check_operator(
 
     `operator`: a class, or a name such as `filter.length`. `options`: values of its options, as in a spec; what is
     neither given nor has a default is guessed where that is possible. Raises PluginError for a name that is not
-    known or cannot be loaded, and UsageError for options that are not valid.
+    known or cannot be loaded, and UsageError for options that are not valid. An operator whose models transformers
+    does not load brings one: `sample_model(folder)`, a class method.
     """
     uses, found = _resolved(operator)
-    where = samples or shared_samples()
+    where = (samples or shared_samples()).of(found)
     if not _has_options(found):
         return Report(uses, (_no_options(uses, found),), {})
     bench = Bench(uses, found, settle(found, options or {}, where), where)

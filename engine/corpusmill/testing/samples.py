@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from corpusmill.errors import UsageError
 from corpusmill.testing.corpus import NULLS, ORDINARY, UNICODE, make_batch
 from corpusmill.testing.fakes import FakeArtifact, FakeDocuments, FakeTokens
 from corpusmill.testing.findings import NotApplicable
@@ -34,6 +35,27 @@ class Samples:
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+    def of(self, operator: Any) -> Samples:
+        """Return the samples to try an operator with: these, or some with a model that its class makes itself.
+
+        `sample_model(folder)`, a class method, is for operators whose models transformers does not load. Raises
+        UsageError where it raises.
+        """
+        make = getattr(operator, "sample_model", None)
+        if make is None:
+            return self
+        own = Samples(self.folder / f"{operator.__module__}-{operator.__name__}")
+        model = own.folder / "model"
+        if not model.is_dir():
+            model.mkdir(parents=True)
+            try:
+                make(model)
+            except Exception as error:
+                shutil.rmtree(own.folder)
+                words = f"{type(error).__name__}: {error}"
+                raise UsageError(f"sample_model() of {operator.__name__} raised {words}") from error
+        return own
 
     def port(self, artifact: str, columns: Sequence[str] = (), *, many: bool = False) -> Any:
         """Return what a port of this kind is bound to."""

@@ -21,7 +21,7 @@ from corpusmill.testing.findings import Broken, NotApplicable
 from corpusmill.testing.samples import Samples
 from corpusmill.testing.trials import try_once
 
-SECONDS = 120.0
+SECONDS = 300.0
 """How long one answer may take; a hang is a finding."""
 _START = "from corpusmill.testing.twin import serve; serve()"
 _READY = 1
