@@ -65,6 +65,7 @@ def possible_files(store: Store, files: Sequence[FileRef], asked: Asked) -> list
         except StoreError:
             local = list(range(len(members)))
         found += [group.start + one for one in local]
+    store.gather(least=FEW)  # a hundred indexes have a hundred records
     return found
 
 
@@ -123,7 +124,9 @@ def _committed(store: Store, members: Sequence[FileRef], asked: Asked) -> dict[s
         if store.has_files([FileRef.from_json(record[name]) for name in ("keys", "names") if record[name]]):
             return record
         store.forget(key)
-    return store.commit(key, _build(store, members, asked), operators="engine.find")
+    record = store.commit(key, _build(store, members, asked), operators="engine.find")
+    store.commits.alone.add(key)
+    return record
 
 
 def _build(store: Store, members: Sequence[FileRef], asked: Asked) -> dict[str, Any]:
