@@ -125,8 +125,11 @@ def _cut(side: str, threshold: float) -> float:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return f"below {_text(high)}" if low is None else f"{_text(low)} and more"
+    if low is None:
+        assert high is not None  # a bin is open at one end
+        return f"below {_text(high)}"
+    if high is None:
+        return f"{_text(low)} and more"
     return "0" if low < 0 < high else f"{_text(low)} to {_text(high)}"
 
 
