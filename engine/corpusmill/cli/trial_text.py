@@ -87,7 +87,8 @@ def _document(one: Tried) -> Iterator[str]:
     for name, value in decision.columns:
         yield f"{_INDENT}{visible(name)} = {visible(number(value), 100)}"
     if decision.verdict == "changed" and decision.before is not None and decision.after is not None:
-        for line in difference(decision.before, decision.after, shown=10, width=width() - 10):
+        for line in difference(decision.before, decision.after, shown=10, width=width()):
+            line = _cut(line)
             yield _INDENT + click.style(line, fg={"-": "red", "+": "green"}.get(line[0]))
     else:
         yield _INDENT + click.style(_excerpt(one.text), dim=True)
@@ -192,13 +193,17 @@ def _summary(trial: Trial) -> str:
 def _excerpt(text: str | None) -> str:
     if text is None:
         return "null"
-    room = width() - len(_INDENT) - 2
-    shown, cells = visible(text, room), 0
-    for at, character in enumerate(shown):
+    return _cut(visible(text, width())) or "(empty)"
+
+
+def _cut(line: str) -> str:
+    """Cut a line to what is left of the terminal's width; wide characters take two cells."""
+    room, cells = width() - len(_INDENT) - 2, 0
+    for at, character in enumerate(line):
         cells += cells_of(character)
-        if cells > room:  # wide characters take two
-            return shown[: max(at - 1, 0)] + "…"
-    return shown or "(empty)"
+        if cells > room:
+            return line[: max(at - 1, 0)] + "…"
+    return line
 
 
 def _as_json(one: Tried) -> dict[str, Any]:

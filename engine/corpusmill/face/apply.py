@@ -23,6 +23,7 @@ from corpusmill.face.applied import (
 )
 from corpusmill.face.chosen import DOCUMENT_KINDS, Bound, Chosen, build, checked_options, choose
 from corpusmill.face.rows import as_table, with_engine_columns, without_engine_columns
+from corpusmill.face.trial import place_and_line
 from corpusmill.plugin.dedup_kind import Deduplicator
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.row_kinds import Annotator, Augmenter, Cleaner, Filter, Splitter
@@ -115,9 +116,11 @@ def _called(chosen: Chosen, operator: Any, chunk: Chunk, call: Callable[[Chunk],
     except Exception as error:
         row = next((at for at in range(len(chunk)) if _raises(call, chunk.slice(at, at + 1))), None)
         which = f"row {chunk.rows[row]}" if row is not None else f"rows {chunk.rows[0]} to {chunk.rows[-1]} together"
+        kind = type(operator)
+        place, _ = place_and_line(kind, place_of_error(kind, error), chosen.local)
         raise OperatorError(
             f"{chosen.uses} raised {type(error).__name__}: {error}",
-            where=f"{place_of_error(type(operator), error)}, {which}",
+            where=f"{place}, {which}",
             expected="an operator that raises on no text",
             hint="corpusmill try FILE --on DATA shows the smallest text that does it",
         ) from error

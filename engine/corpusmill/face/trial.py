@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from corpusmill.runner.applied import APPLY
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.decision import StepDecision
 from corpusmill.runner.replay_steps import replay_step
-from corpusmill.testing.attempt import Raised, attempt
+from corpusmill.testing.attempt import Raised, attempt, display_path
 from corpusmill.testing.shrinking import smallest
 
 SHRUNK = 3
@@ -104,7 +105,8 @@ def try_rows(operator: Any, uses: str, table: pa.Table, local: tuple[LocalPlugin
         key = (type(done.error), done.where)
         first = failures.setdefault(key, number)
         small = _smallest(operator, row, done) if first == number and len(failures) <= SHRUNK else None
-        failure = Failure(done.words, done.where, _line(done.where, local), small, None if first == number else first)
+        where, line = place_and_line(type(operator), done.where, local)
+        failure = Failure(done.words, where, line, small, None if first == number else first)
         tried.append(replace(one, decision=replace(one.decision, verdict="failed"), failure=failure))
     return tried
 
@@ -158,13 +160,18 @@ def _smallest(operator: Any, row: pa.RecordBatch, raised: Raised) -> str | None:
     return smallest([text], fails)[0]
 
 
-def _line(where: str | None, local: tuple[LocalPlugin, ...]) -> str:
-    """Return the source line of `file:line`; that of a plugin file as it was when it was imported."""
+def place_and_line(operator: type[Any], where: str | None, local: tuple[LocalPlugin, ...]) -> tuple[str | None, str]:
+    """Return `file:line` as the user knows the file, and the source line.
+
+    Of a plugin file it is the line as it was when it was imported. Equal files are one module, which carries the name
+    that it was first imported by: the name that counts is that of `local`.
+    """
     file, _, number = (where or "").rpartition(":")
     if not number.isdigit():
-        return ""
+        return where, ""
     for plugin in local:
-        if plugin.name == file:
+        if plugin.module == operator.__module__:
             lines = plugin.source.decode("utf-8", "replace").splitlines()
-            return lines[int(number) - 1].strip() if int(number) <= len(lines) else ""
-    return linecache.getline(file, int(number)).strip()
+            line = lines[int(number) - 1].strip() if int(number) <= len(lines) else ""
+            return f"{display_path(os.path.normpath(plugin.name))}:{number}", line
+    return where, linecache.getline(file, int(number)).strip()
