@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from corpusmill.face.applied import Annotated, Applied, Cleaned, Deduplicated, Grown, Judged, Labelled, Verdict
     from corpusmill.face.apply import apply
     from corpusmill.face.dataset import Dataset
-    from corpusmill.face.opening import Artifact, open, open_artifact, open_tokens  # noqa: A004, F401
+    from corpusmill.face.opening import Artifact, open_artifact, open_tokens
+    from corpusmill.face.opening import open as open  # noqa: A004 - not in __all__, but public
     from corpusmill.face.running import Run, run
     from corpusmill.face.tokens import TokenDataset
     from corpusmill.plugin.dedup_kind import Deduplicator, Sketch
