@@ -14,20 +14,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
+class Killed(BaseException):
+    """What a FakeWork with `kill_after` raises: the process that did the work is gone."""
+
+
 class FakeWork:
-    """A `Work` over a plain folder; after `stop_after` questions `should_stop` says yes.
+    """A `Work` over a plain folder; after `stop_after` questions `should_stop` says yes, after `kill_after` it kills.
 
     `output` and `folder` lie below `root`; a second FakeWork over the same root is a restart: what `unit` and
     `checkpoint` left is still there, `output` is empty. `recorded` holds (step, values) of `metrics`, `asked` counts
     the questions.
     """
 
-    def __init__(self, root: Path, *, seed: int = 7, stop_after: int | None = None, threads: int = 1):
+    def __init__(
+        self,
+        root: Path,
+        *,
+        seed: int = 7,
+        stop_after: int | None = None,
+        kill_after: int | None = None,
+        threads: int = 1,
+    ):
         self.root, self.output, self.folder = root, root / "output", root / "folder"
         _empty(self.output)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seed, self.device, self.threads = seed, "cpu", threads
-        self.stop_after, self.asked = stop_after, 0
+        self.stop_after, self.kill_after, self.asked = stop_after, kill_after, 0
         self.recorded: list[tuple[int, dict[str, float]]] = []
         self.told: list[tuple[int, int]] = []
 
@@ -46,6 +58,8 @@ class FakeWork:
     def should_stop(self) -> bool:
         """True once it was asked often enough."""
         self.asked += 1
+        if self.kill_after is not None and self.asked > self.kill_after:
+            raise Killed
         return self.stop_after is not None and self.asked > self.stop_after
 
     def checkpoint(self, step: int, save: Callable[[Path], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from corpusmill.testing.attempt import Raised, attempt
 from corpusmill.testing.bench import Bench
 from corpusmill.testing.claims import Claim, promised
 from corpusmill.testing.comparison import same
-from corpusmill.testing.fakes import FakeWork
+from corpusmill.testing.fakes import FakeWork, Killed
 from corpusmill.testing.findings import Broken, Fault, NotApplicable
 from corpusmill.testing.stable import difference
 from corpusmill.testing.trials import LENGTHS, WORK_KINDS, bind_ports, work_result
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_KILL = 4
 _STOPS = (1, 3)
 """Questions `should_stop` answers with no before it says yes."""
 
@@ -91,6 +93,9 @@ def check_inputs(bench: Bench) -> Fault | None:
 def check_resume(bench: Bench) -> Fault | None:
     """Stopped after some steps and started again, training gives the bytes of an uninterrupted one."""
     made = bench.made()
+    found = _check_killed(bench, made)
+    if found is not None:
+        return found
     for stop in _STOPS:
         with tempfile.TemporaryDirectory(prefix="corpusmill-work-") as name:
             root = Path(name)
@@ -104,6 +109,19 @@ def check_resume(bench: Bench) -> Fault | None:
             seen = f"stopped and resumed, it gave another result than without: {found}"
             return bench.fault(seen, shown=_question(stop))
     return None
+
+
+def _check_killed(bench: Bench, made: dict[str, Any]) -> Fault | None:
+    """A process that dies between two steps leaves only what was checkpointed, and that is enough."""
+    with tempfile.TemporaryDirectory(prefix="corpusmill-work-") as name:
+        with suppress(Killed):
+            bench.build().run(bind_ports(bench), FakeWork(Path(name), kill_after=_KILL))
+        found = difference(made, work_result(bench.build(), bind_ports(bench), FakeWork(Path(name))))
+    if found is None:
+        return None
+    return bench.fault(
+        f"killed and started again, it gave another result: {found}", shown=f"a kill at question {_KILL + 1}"
+    )
 
 
 def _question(stop: int) -> str:
