@@ -30,8 +30,10 @@ def is_loopback(host: object) -> bool:
 
 
 def _refuse(what: str, record: bool) -> None:
-    if record and LOG:
-        with open(LOG, "a", encoding="utf-8") as log:
+    # Asked again: a process of pytest-xdist starts with the file of its parent and then takes one of its own.
+    place = os.environ.get("CORPUSMILL_REFUSALS") or LOG
+    if record and place:
+        with open(place, "a", encoding="utf-8") as log:
             log.write(f"{what} by {' '.join(sys.argv)[:200]!r} (pid {os.getpid()})\n")
     # ENETUNREACH is what a machine without a network answers, so libraries take the way they take there.
     raise OSError(errno.ENETUNREACH, f"tests may not leave this machine: {what}")
