@@ -1,5 +1,7 @@
 # The commands of this project; `make` alone lists them. PYTHON=... chooses the interpreter for the first setup.
 BIN := .venv/bin
+# How tests share the cores; `make test PARALLEL=` runs them one after the other.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt docs bench
@@ -15,7 +17,7 @@ demo: setup ## raw pages to an evaluated model, on Ray
 	$(BIN)/corpusmill run pipelines/quickstart.yaml --executor ray
 
 test: setup ## all tests but the long ones
-	$(BIN)/python -m pytest -q -m "not soak and not scale"
+	$(BIN)/python -m pytest -q -m "not soak and not scale" $(PARALLEL)
 
 check: setup ## style, floors and types, without running anything
 	$(BIN)/ruff check .
