@@ -93,9 +93,9 @@ def check_inputs(bench: Bench) -> Fault | None:
 def check_resume(bench: Bench) -> Fault | None:
     """Stopped after some steps and started again, training gives the bytes of an uninterrupted one."""
     made = bench.made()
-    found = _check_killed(bench, made)
-    if found is not None:
-        return found
+    fault = _check_killed(bench, made)
+    if fault is not None:
+        return fault
     for stop in _STOPS:
         with tempfile.TemporaryDirectory(prefix="corpusmill-work-") as name:
             root = Path(name)
