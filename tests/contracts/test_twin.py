@@ -60,6 +60,7 @@ def test_the_twin_hashes_otherwise(bench: Any) -> None:
 
 def test_a_hang_ends_and_the_next_question_is_answered(bench: Any) -> None:
     """The process is ended when no answer comes in time, and another takes its place."""
+    assert ask(bench(Endless), ["n"]) is not None
     assert ask(bench(Endless), ["m"], seconds=5) is None
     assert ask(bench(Endless), ["n"]) is not None
 
