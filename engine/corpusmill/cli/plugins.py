@@ -101,7 +101,8 @@ def _table(registry: Registry) -> None:
             f"conflict: {uses} is registered by {owners[0]} and by {owners[1]}; leave one out with --no-plugin NAME"
         )
     for broken in registry.broken:
-        complain(f"broken: {broken.origin.plugin} ({broken.origin.name}): {broken.cause}")
+        origin = broken.origin
+        complain(f"broken: {origin.name if origin.local else f'{origin.plugin} ({origin.name})'}: {broken.cause}")
 
 
 def _sorted(registry: Registry) -> list[Registered]:

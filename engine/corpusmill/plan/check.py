@@ -79,7 +79,8 @@ def _plugins(spec: Spec, problems: Problems, blocked: Iterable[str]) -> tuple[Re
     for name in spec.plugins:
         key = local[name].module if name in local else name.text.lower().replace("_", "-")
         if key in causes:
-            problems.add(f"plugin {name.text!r} cannot be loaded: {causes[key]}", name.mark, hint="corpusmill plugins")
+            what, expected = f"plugin {name.text!r} cannot be loaded: {causes[key]}", "a plugin that can be imported"
+            problems.add(what, name.mark, expected=expected, hint=f"corpusmill plugins check {name.text}")
         elif not name.is_file and key not in installed:
             near = nearest(key, installed)
             hint = f"pip install {name.text}"
@@ -98,7 +99,8 @@ def _operator(step: Step, spec: Spec, registry: Registry, problems: Problems) ->
         facts.registered = registry.lookup(step.uses)
         facts.operator = resolve(facts.registered)
     except CorpusmillError as error:
-        near = registry.nearest(step.uses) if facts.registered is None else None
+        known = facts.registered is not None or step.uses in registry.conflicts
+        near = None if known else registry.nearest(step.uses)
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, near=near, hint=error.hint)
         return facts
     facts.options = check_options(step, facts.operator, problems)
@@ -119,8 +121,10 @@ def _instance(facts: Facts, spec: Spec, problems: Problems) -> Any:
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
         owner = facts.registered.owner if facts.registered else "?"
-        words = f"{type(error).__name__}: {error}"
-        problems.add(f"operator {step.uses!r} of {owner} failed while it was set up: {words}", step.mark, step=step.id)
+        what = f"operator {step.uses!r} of {owner} failed while it was set up: {type(error).__name__}: {error}"
+        expected = "a constructor, reads(), adds(), drops() and files() that need nothing but options"
+        hint = f"corpusmill plugins check {owner if owner.endswith('.py') else step.uses}"
+        problems.add(what, step.mark, step=step.id, expected=expected, hint=hint)
     else:
         return instance
     return None

@@ -58,6 +58,12 @@ class LocalPlugin:
         return module
 
 
+def home_of(operator: type) -> str:
+    """Return where a class is from: its plugin file as the spec names it, or its installed module."""
+    loader = getattr(getattr(sys.modules.get(operator.__module__), "__spec__", None), "loader", None)
+    return loader.plugin.name if isinstance(loader, _BytesLoader) else operator.__module__
+
+
 class _BytesLoader(InspectLoader):
     """Gives the import system the bytes; `get_source` lets tracebacks show the plugin's lines."""
 

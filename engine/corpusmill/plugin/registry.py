@@ -106,8 +106,13 @@ class Registry:
         """Return the operator of this name; raises PluginError with the nearest name."""
         if uses in self.conflicts:
             first, second = self.conflicts[uses]
-            hint = "uninstall one of the two, or leave it out with --no-plugin NAME"
-            raise PluginError(f"{uses!r} is registered twice: by {first} and by {second}", hint=hint)
+            raise PluginError(
+                f"{uses!r} is registered twice: by {first} and by {second}",
+                expected="one owner a name",
+                hint=f"register it under another name in {second}"
+                if second.endswith(".py")
+                else "uninstall one of the two, or leave it out with --no-plugin NAME",
+            )
         if uses not in self.operators:
             raise PluginError(f"unknown operator {uses!r}", expected=self._expected(uses), hint=self._hint())
         return self.operators[uses]

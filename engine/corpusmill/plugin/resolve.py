@@ -106,6 +106,7 @@ def _import_error(registered: Registered, error: Exception) -> PluginError:
         return _extra_error(registered, [error.name or "?"])
     return PluginError(
         f"operator {registered.uses!r} of {registered.owner} fails to import: {type(error).__name__}: {error}",
+        expected=f"the class {registered.target!r}",
         hint=f"python -c 'import {module_name(registered)}' shows the traceback"
         if registered.origin.local is None
         else f"correct {registered.owner}",
@@ -116,6 +117,7 @@ def _extra_error(registered: Registered, missing: list[str]) -> PluginError:
     return PluginError(
         f"operator {registered.uses!r} is known, but its extra {registered.extra!r} is not installed"
         f" (missing: {', '.join(missing)})",
+        expected=f"what {registered.owner} lists under the extra {registered.extra!r}",
         hint=f"pip install '{registered.origin.distribution}[{registered.extra}]'",
     )
 
@@ -134,6 +136,7 @@ def _check_kind(registered: Registered, operator: type) -> None:
         raise PluginError(
             f"operator {registered.uses!r} of {registered.owner}: class {operator.__name__!r} is not a {name}",
             expected=f"a subclass of corpusmill.{name} for names that start with {kind!r}",
+            hint=f"correct the class, or the method of the registry that names it, in {registered.owner}",
         )
 
 
@@ -149,6 +152,8 @@ def _check_options(registered: Registered, operator: Any) -> None:
     raise PluginError(
         f"operator {registered.uses!r} of {registered.owner}: {fault}",
         expected="class Options(corpusmill.Options), with extra='forbid' left as it is",
+        hint=f"in {registered.owner}: class Options({base_class(registered.uses.partition('.')[0]).__name__}.Options), "
+        "and each field an option(default, help=…)",
     )
 
 

@@ -14,6 +14,7 @@ from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
 from corpusmill.ledger.removed import Ledger
 from corpusmill.ledger.signals import StepSignals
+from corpusmill.plugin.local import home_of
 from corpusmill.plugin.verdicts import Verdicts
 from corpusmill.runner.applied import APPLY, Applied, apply_filter
 from corpusmill.runner.chunk import Chunk, fixed_rows
@@ -52,8 +53,9 @@ class Chain:
         self._shared = shared_measurements(operators)
         # The reader, where there is one, is a step of the stage too.
         steps = [*names[:first_step], *(operator.context.step for operator in operators)]
+        homes = [*("" for _ in range(first_step)), *(home_of(type(operator)) for operator in operators)]
         elsewhere = frozenset(self._calls)
-        self.guard = Guard(list(names), self._reject, deadline=deadline, steps=steps, elsewhere=elsewhere)
+        self.guard = Guard(list(names), self._reject, deadline=deadline, steps=steps, homes=homes, elsewhere=elsewhere)
 
     def run(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Yield what is left of the rows after all operators."""

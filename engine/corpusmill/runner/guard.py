@@ -42,10 +42,11 @@ class _Health:
 class Guard:
     """Calls operators so that nothing they do to one row hurts another.
 
-    `names` and `steps`: what each step of the stage uses, and its id. `reject(step, one-row chunk, reason, detail)`
-    quarantines. `excluded`: step -> {row: reason}, the rows that have died alone before and stay out.
-    `before(step, chunk)` is asked before each call whether the chunk must be tried in a child first; it returns
-    further rows to exclude. Steps in `elsewhere` are calls to actors, which keep the deadline themselves.
+    `names`, `steps` and `homes`: what each step of the stage uses, its id, and where its class is from.
+    `reject(step, one-row chunk, reason, detail)` quarantines. `excluded`: step -> {row: reason}, the rows that have
+    died alone before and stay out. `before(step, chunk)` is asked before each call whether the chunk must be tried in
+    a child first; it returns further rows to exclude. Steps in `elsewhere` are calls to actors, which keep the
+    deadline themselves.
     """
 
     names: list[str]
@@ -55,6 +56,7 @@ class Guard:
     excluded: dict[int, dict[int, str]] = field(default_factory=dict)
     before: Callable[[int, Chunk], dict[int, str]] | None = None
     steps: list[str] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
     elsewhere: frozenset[int] = frozenset()
     _health: dict[int, _Health] = field(default_factory=dict)
     _trace: IO[str] | None = None
@@ -113,7 +115,9 @@ class Guard:
         try:
             return self._timed(step, chunk, apply)
         except OperatorError as error:
-            error.where = error.where or self._place(step)
+            home = self.homes[step] if self.homes else ""
+            error.where = error.where or self._place(step) + (f", {home}" if home else "")
+            error.hint = error.hint or f"corpusmill plugins check {home if home.endswith('.py') else self.names[step]}"
             raise
         except (CorpusmillError, KeyboardInterrupt):
             raise

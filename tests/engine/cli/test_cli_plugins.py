@@ -47,7 +47,7 @@ def test_broken_plugins_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
         main(["plugins", "--file", "broken_plugin.py", "--file", "toy_operators.py"])
     captured = capsys.readouterr()
     assert "filter.short" in captured.out
-    assert "(broken_plugin.py): its import raised RuntimeError: the lexicon server is asleep" in captured.err
+    assert "broken: broken_plugin.py: its import raised RuntimeError: the lexicon server is asleep" in captured.err
 
 
 def test_a_page_shows_types_units_ranges_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
