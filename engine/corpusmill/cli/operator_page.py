@@ -18,11 +18,7 @@ def operator_facts(registered: Registered) -> dict[str, Any]:
     operator = resolve(registered)
     options = describe_options(operator.Options)
     return {
-        "uses": registered.uses,
-        "summary": registered.summary,
-        "owner": registered.owner,
-        "target": registered.target,
-        "extra": registered.extra,
+        **_registration(registered),
         "version": operator.version,
         "doc": inspect.cleandoc(operator.__doc__ or ""),
         "inputs": {name: _port(port) for name, port in operator.ports().items()},
@@ -42,11 +38,7 @@ def tracker_facts(registered: Registered) -> dict[str, Any]:
     needed = ", ".join(f"{option.name}: {_placeholder(option)}" for option in options if option.required)
     given = f", with: {{{needed}}}" if needed else ""
     return {
-        "uses": registered.uses,
-        "summary": registered.summary,
-        "owner": registered.owner,
-        "target": registered.target,
-        "extra": registered.extra,
+        **_registration(registered),
         "doc": inspect.cleandoc(tracker.__doc__ or ""),
         "options": [vars(option) for option in options],
         "example": f"run: {{track: [{{uses: {registered.uses}{given}}}]}}",
@@ -65,6 +57,10 @@ def say_tracker(facts: dict[str, Any]) -> None:
     say()
     say("example")
     say(f"  {facts['example']}")
+
+
+def _registration(registered: Registered) -> dict[str, Any]:
+    return {name: getattr(registered, name) for name in ("uses", "summary", "owner", "target", "extra")}
 
 
 def say_operator(facts: dict[str, Any]) -> None:

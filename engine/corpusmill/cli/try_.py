@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from corpusmill.cli.terminal import complain, say, say_json
+from corpusmill.cli.with_options import with_options
 from corpusmill.errors import CorpusmillError
 from corpusmill.runner.records import DEFAULT_STORE
 
@@ -60,7 +61,7 @@ def try_(
         raise click.UsageError("Give either --on DATA or --text TEXT.")
     if watch and not operator.endswith(".py"):
         raise click.UsageError("--watch needs a plugin FILE.")
-    given = _options(options)
+    given = with_options(options)
 
     def once() -> int:
         from corpusmill.face.trying import trial
@@ -101,30 +102,3 @@ def _watch(file: Path, once: Callable[[], int]) -> int:
             say(f"{file} saved {datetime.now().astimezone():%H:%M:%S}\n")
     except KeyboardInterrupt:
         return 0
-
-
-def _options(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return options as a spec would give them: values are YAML, dots go into nested ones."""
-    from corpusmill.errors import SpecError
-    from corpusmill.spec.composer import compose
-    from corpusmill.spec.nodes import plain
-    from corpusmill.spec.problems import Problems
-
-    given: dict[str, Any] = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        if not equals or not all(path.split(".")):
-            raise click.BadParameter(f"{text!r}: expected OPTION=VALUE", param_hint="--with")
-        problems = Problems()
-        node = compose(value, problems, f"--with {path}")
-        if problems.found:
-            raise SpecError(problems.sorted())
-        target = given
-        *groups, last = path.split(".")
-        for group in groups:
-            inner = target.setdefault(group, {})
-            if not isinstance(inner, dict):
-                raise click.BadParameter(f"{text!r}: {group!r} has a value already", param_hint="--with")
-            target = inner
-        target[last] = plain(node)
-    return given

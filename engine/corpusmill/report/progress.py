@@ -64,7 +64,8 @@ class PlainProgress:
     def corpusmill_run_started(self, run: dict[str, Any]) -> None:
         """Say which run starts, with what, where."""
         self._places = positions(run)
-        facts = f"{len(self._places)} stages, executor {run.get('executor', '?')}, store {run.get('store', '?')}"
+        stages = f"{len(self._places)} stage{'s' if len(self._places) != 1 else ''}"
+        facts = f"{stages}, executor {run.get('executor', '?')}, store {run.get('store', '?')}"
         self._say(f"run {run.get('name', '?')} started: {facts}")
 
     @hookimpl
