@@ -6,6 +6,8 @@ from corpusmill import Filter, at_most, hookimpl, option
 class Stutter(Filter):
     """Drop documents in which too many characters repeat the two before them."""
 
+    thresholds = ("max_share",)
+
     class Options(Filter.Options):
         max_share: float = option(0.2, ge=0, le=1, help="largest share of characters that repeat", unit="share")
 
