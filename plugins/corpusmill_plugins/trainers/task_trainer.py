@@ -58,6 +58,10 @@ class TaskTrainer(Trainer):
             100, ge=0, help="updates between checkpoints; 0 is never", unit="updates", affects_result=False
         )
 
+    def reads(self) -> tuple[str, ...]:
+        """The text; a subclass adds the columns that its rows need."""
+        return (self.column,)
+
     def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Mapping[str, Any] | None:
         """Return one sample, or None to leave the row out.
 
