@@ -170,14 +170,24 @@ def test_a_run_says_what_the_strangers_rules_did(mill: Command, tmp_path: Path) 
     assert last["value"] == pytest.approx(58 / 62)
 
 
-def test_ray_gives_the_same_bytes(mill: Command, tmp_path: Path) -> None:
-    """Names and bytes of all that the store holds."""
+@pytest.mark.xdist_group("ray")
+def test_ray_gives_the_same_bytes(mill: Command, tmp_path: Path, repository: Path) -> None:
+    """Names and bytes of all that the store holds, with the README's plugin as it is typed into an empty folder."""
     pytest.importorskip("ray")
-    write_spec(tmp_path, chain())
+    blocks = re.findall(
+        r"^```python[^\n]*\n(.*?)^```$", (repository / "README.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    (typed,) = [code for code in blocks if "class NoEmoji" in code]
+    (tmp_path / "no_emoji.py").write_text(typed, encoding="utf-8")
+    steps = chain()
+    write_spec(tmp_path, [*steps[:3], {"id": "words", "uses": "filter.no-emoji"}, *steps[3:]], ["./no_emoji.py"])
+    with (tmp_path / "data" / "0.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"text": "\U0001f600\U0001f389\U0001f680 ok"}\n')
     for executor in ("inline", "ray"):
         more = ("--workers", "2") if executor == "ray" else ()
         run = outputs(mill("run", "mill.yaml", "--executor", executor, "--store", executor, "--json", *more))
         assert run["executor"] == executor
+        assert run["counts"]["words"]["removed"] == {"emoji_share": 1}
     stores = [tree(tmp_path / executor) for executor in ("inline", "ray")]
     assert len(stores[0]) > 10
     assert stores[0] == stores[1]

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpusmill.testing import FakeDocuments, FakeWork, Samples, shared_samples
+from corpusmill import Evaluator, Model
+from corpusmill.errors import UsageError
+from corpusmill.testing import FakeDocuments, FakeWork, Samples, check_operator, shared_samples
 from corpusmill.testing.corpus import make_batch
 
 
@@ -82,3 +84,38 @@ def test_samples_are_made_alike(tmp_path: Path) -> None:
     for samples in (one, other):
         assert samples.model.path.is_dir()
     assert one.files() == other.files()
+
+
+class Own(Evaluator):
+    """Counts the bytes of a model of its own."""
+
+    inputs = {"model": Model()}  # noqa: RUF012 - as people write it
+
+    def run(self, inputs, work):  # type: ignore[no-untyped-def]
+        return {"bytes": (inputs.model.path / "config.json").stat().st_size}
+
+    @classmethod
+    def sample_model(cls, folder: Path) -> None:
+        (folder / "config.json").write_text('{"model_type": "own"}')
+
+
+def test_an_operator_may_bring_its_own_model(tmp_path: Path) -> None:
+    """It is made once, below the samples, and is what the port `model` is bound to here and in the twin."""
+    samples = Samples(tmp_path).of(Own)
+    assert (samples.model.path / "config.json").read_text() == '{"model_type": "own"}'
+    assert samples.folder == Samples(tmp_path).of(Own).folder != tmp_path
+    assert Samples(tmp_path).of(Evaluator).folder == tmp_path
+    assert check_operator(Own, samples=Samples(tmp_path)).ok
+
+
+def test_a_sample_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """With the class and what was raised; nothing half-made stays."""
+
+    class Broken(Own):
+        @classmethod
+        def sample_model(cls, folder: Path) -> None:
+            raise KeyError("weights")
+
+    with pytest.raises(UsageError, match=r"sample_model\(\) of Broken raised KeyError: 'weights'"):
+        check_operator(Broken, samples=Samples(tmp_path))
+    assert list(tmp_path.iterdir()) == []
