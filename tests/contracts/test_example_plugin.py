@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from corpusmill.testing import shared_samples
+
 SOURCE = Path(__file__).parents[1] / "example_plugin"
 MODULES = sorted((SOURCE / "acme_mill").glob("[a-z]*.py"))
 NAMES = {
@@ -78,13 +80,23 @@ def write_spec(folder: Path, steps: list[dict[str, Any]], plugins: list[str] | N
 def chain() -> list[dict[str, Any]]:
     """The operators that need no model, in a row."""
     return [
-        {"id": "raw", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "columns": {"text": "text"}}},
+        {"id": "raw", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "columns": {"reply": "reply"}}},
         {"id": "narrow", "uses": "clean.half-width"},
         {"id": "calm", "uses": "filter.stutter", "with": {"max_share": 0.4}},
         {"id": "unique", "uses": "dedup.fingerprint"},
         {"id": "split", "uses": "split.by-hash", "with": {"train": 0.7, "test": 0.3}},
         {"id": "pairs", "uses": "train.bigrams"},
         {"id": "bits", "uses": "evaluate.bigrams", "needs": {"model": "pairs", "documents": "split"}},
+    ]
+
+
+def modelled() -> list[dict[str, Any]]:
+    """The operators that take a model, on the step `split`."""
+    training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "max_length": 64}
+    return [
+        {"id": "given", "uses": "load.model", "with": {"path": str(shared_samples().model.path)}},
+        {"id": "named", "uses": "annotate.verdict", "needs": {"documents": "split", "model": "given"}},
+        {"id": "tuned", "uses": "train.replies", "needs": {"documents": "named", "model": "given"}, "with": training},
     ]
 
 
@@ -173,14 +185,15 @@ def test_a_run_says_what_the_strangers_rules_did(mill: Command, tmp_path: Path) 
 @pytest.mark.xdist_group("ray")
 def test_ray_gives_the_same_bytes(mill: Command, tmp_path: Path, repository: Path) -> None:
     """Names and bytes of all that the store holds, with the README's plugin as it is typed into an empty folder."""
-    pytest.importorskip("ray")
+    for name in ("ray", "torch", "transformers"):
+        pytest.importorskip(name)
     blocks = re.findall(
         r"^```python[^\n]*\n(.*?)^```$", (repository / "README.md").read_text(encoding="utf-8"), re.M | re.S
     )
     (typed,) = [code for code in blocks if "class NoEmoji" in code]
     (tmp_path / "no_emoji.py").write_text(typed, encoding="utf-8")
-    steps = chain()
-    write_spec(tmp_path, [*steps[:3], {"id": "words", "uses": "filter.no-emoji"}, *steps[3:]], ["./no_emoji.py"])
+    steps = [*chain()[:3], {"id": "words", "uses": "filter.no-emoji"}, *chain()[3:], *modelled()]
+    write_spec(tmp_path, steps, ["./no_emoji.py"])
     with (tmp_path / "data" / "0.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"text": "\U0001f600\U0001f389\U0001f680 ok"}\n')
     for executor in ("inline", "ray"):
@@ -211,17 +224,8 @@ def test_models_go_in_and_come_out(mill: Command, tmp_path: Path) -> None:
     """A loaded model names each document's class; another learns to reply, by a task and the built-in loop."""
     pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    from corpusmill.testing import shared_samples
-
-    training = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "max_length": 64}
-    steps = [
-        {"id": "raw", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "columns": {"reply": "reply"}}},
-        {"id": "split", "uses": "split.by-hash", "with": {"train": 0.7, "validation": 0.3}},
-        {"id": "given", "uses": "load.model", "with": {"path": str(shared_samples().model.path)}},
-        {"id": "named", "uses": "annotate.verdict", "needs": {"documents": "split", "model": "given"}},
-        {"id": "tuned", "uses": "train.replies", "needs": {"documents": "named", "model": "given"}, "with": training},
-    ]
-    write_spec(tmp_path, steps)
+    split = {"id": "split", "uses": "split.by-hash", "with": {"train": 0.7, "validation": 0.3}}
+    write_spec(tmp_path, [chain()[0], split, *modelled()])
     run = outputs(mill("run", "mill.yaml", "--executor", "inline", "--json"))["outputs"]
     assert run["tuned"]["summary"]["validation_loss"] < 5.5  # ln 300 = 5.7 is what knowing nothing costs
     folder = tmp_path / "store" / run["tuned"]["path"]
