@@ -21,6 +21,7 @@ COMMANDS = {
     "show": ("corpusmill.cli.show:show", "Show a dataset: rows, schema, where it comes from."),
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
+    "quarantine": ("corpusmill.cli.quarantine:quarantine", "List a run's bad records by reason, with their places."),
     "whatif": (
         "corpusmill.cli.whatif:whatif",
         "Say what a filter would remove with other thresholds, running nothing.",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--debug", is_flag=True, help="Run everything in this process, so that breakpoints work.")
 @click.option("--wait", is_flag=True, help="Wait for another run of this pipeline instead of refusing.")
 @click.option("--relock", is_flag=True, help="Look run: references up anew instead of taking spec.lock's.")
+@click.option("--retry", is_flag=True, help="Try again what steps failed on before: raised, crashed, too slow.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress; only the summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's outputs as JSON at the end.")
 def run(
@@ -47,6 +48,7 @@ def run(
     debug: bool,
     wait: bool,
     relock: bool,
+    retry: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -60,7 +62,7 @@ def run(
 
     given = {"run.batch_bytes": batch_bytes, "seed": seed}
     settings = {name: value for name, value in given.items() if value is not None}
-    options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock)
+    options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock, retry)
     ending = Ending()
     # What plugins and Ray print meanwhile goes to stderr: stdout holds the answer and nothing else.
     try:

@@ -67,6 +67,10 @@ class CommitLog:
         """
         self.settle()
         standing = self._packed(key)
+        if standing is not None and standing != data:
+            # The driver may have forgotten it, and written the pack anew, since this process looked.
+            self.refresh()
+            standing = self._packed(key)
         if standing is not None:
             return standing
         standing = self._storage.put_if_absent(alone_name(key), data)

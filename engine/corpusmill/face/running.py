@@ -117,6 +117,7 @@ def run(
     debug: bool = False,
     wait: bool = False,
     relock: bool = False,
+    retry: bool = False,
     no_plugins: Sequence[str] = (),
     progress: bool = False,
     **overrides: Any,
@@ -141,6 +142,7 @@ def run(
         debug=debug,
         wait=wait,
         relock=relock,
+        retry=retry,
         fork=False,  # a notebook has threads, and whoever used torch before has more
     )
     settings = {} if seed is None else {"seed": seed}

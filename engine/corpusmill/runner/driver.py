@@ -46,6 +46,8 @@ class RunOptions:
     wait: bool = False
     relock: bool = False
     """Look `run:` references up anew instead of taking what `spec.lock` says."""
+    retry: bool = False
+    """Run again the shards in which a step raised on documents or documents were excluded."""
     fork: bool = True
     """Whether the inline executor may fork its worker; not where the driver has threads."""
 
@@ -86,6 +88,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         journal.open(folder)
         executor = choose_executor(checked, stages, options, settings, record)
         session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
+        session.retry = options.retry
         session.notices.extend(stale.values())
         if ended:
             session.notices.append(f"{ended} processes that a killed run had left on this machine were ended")

@@ -45,7 +45,7 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     """Run a pass and publish its dataset (and the removed rows that some step wants)."""
     plan = plan_pass(session, stage)
     keys = [_key(session, stage, plan, identity) for identity in plan.identities]
-    records = {key: record for key in dict.fromkeys(keys) if (record := _usable(session, key)) is not None}
+    records = {key: record for key in dict.fromkeys(keys) if (record := _usable(session, stage, key)) is not None}
     cached = sum(key in records for key in keys)
     progress = session.start_stage(stage, len(keys), cached)
     seconds = [0.0] * len(stage.steps)
@@ -180,10 +180,14 @@ def _key(session: Session, stage: Stage, plan: PassPlan, identity: Any) -> str:
     return make_key("pass", plan.fingerprints, described, identity, removed, stage.quarantine, session.limit)
 
 
-def _usable(session: Session, key: str) -> dict[str, Any] | None:
-    """Return a commit record whose files are all there."""
+def _usable(session: Session, stage: Stage, key: str) -> dict[str, Any] | None:
+    """Return a commit record whose files are all there, and in which there is nothing to be tried again."""
     record = session.store.committed(key)
     if record is None:
+        return None
+    if session.retry and key not in session.retried and _failed_rows(stage, record):
+        session.retried.add(key)
+        session.store.forget(key, later=True)
         return None
     files = [Part.from_json(record["part"]).file, *(Part.from_json(one).file for one in record["removed"].values())]
     files += [FileRef.from_json(record[name]) for name in ("ledger", "quarantine") if record[name]]
@@ -193,6 +197,15 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
         return record
     session.store.forget(key, later=True)
     return None
+
+
+def _failed_rows(stage: Stage, record: dict[str, Any]) -> int:
+    """Return how many rows of a shard are out because a step raised on them, or died or passed its deadline.
+
+    What a reader turns away depends on the file's bytes and the reader alone: another try would tell the same.
+    """
+    steps = record["counts"][1 if stage.reads_files else 0 :]
+    return sum(sum(one["quarantined"].values()) for one in steps)
 
 
 def _units(
@@ -293,7 +306,7 @@ def _check_limits(session: Session, stage: Stage, counts: list[StepCounts]) -> N
     allowed = f"{limits.max_bad_fraction:.2%}" if over_share else f"{limits.max_bad_records} records"
     raise BadRecordLimit(
         f"{bad} of {read} records are bad ({share:.2%}): {listed}",
-        where=f"stage {stage.id}; the records and their places are in {session.folder / 'outputs.json'}",
+        where=f"stage {stage.id}; `corpusmill quarantine {session.checked.spec.name}` lists the records",
         expected=f"at most {allowed}",
         hint="correct the input, or raise `limits: {max_bad_fraction: …}`: nothing is recomputed then",
     )

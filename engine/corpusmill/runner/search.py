@@ -175,6 +175,12 @@ def kept_values(record: RunRecord, step: str) -> Iterator[pa.Table]:
     return (table for _, table in _tables(record, listed))
 
 
+def quarantine_tables(record: RunRecord) -> Iterator[tuple[list[str], pa.Table]]:
+    """Yield (the stage's steps, table) of each quarantine file of a run, in input order, one at a time."""
+    for entry, table in _tables(record, record.outputs.get("quarantines") or []):
+        yield [str(step) for step in entry.get("steps") or [entry.get("step", "")]], table
+
+
 def _tables(record: RunRecord, listed: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
     """Yield (entry of `outputs.json`, table) of ledgers, quarantines or values, memory-mapped one at a time."""
     import pyarrow as pa

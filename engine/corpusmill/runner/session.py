@@ -57,6 +57,9 @@ class Session:
     control: Control
     folder: Path
     limit: int | None = None
+    retry: bool = False
+    """Whether shards in which steps failed on documents are run again; `retried`: the keys of those that were."""
+    retried: set[str] = field(default_factory=set)
     results: dict[tuple[str, str | None], Output] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, dict[str, Any]] = field(default_factory=dict)

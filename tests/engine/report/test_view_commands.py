@@ -179,7 +179,7 @@ def test_explain_tells_a_document_s_way(typed: Any) -> None:
     assert json.loads(out)["decisions"][-1]["other"] == KEPT
 
 
-@pytest.mark.parametrize("command", ["show", "status", "explain"])
+@pytest.mark.parametrize("command", ["show", "status", "explain", "quarantine"])
 def test_help_has_an_example(typed: Any, command: str) -> None:
     """`--help` shows a line that can be typed."""
     code, out, _ = typed(command, "--help", store=False)
