@@ -95,7 +95,7 @@ def _register_plugin(manager: pluggy.PluginManager, found: Found) -> str | None:
     name = found.origin.plugin
     try:
         plugin = found.load()
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it must not take the others down
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module must not take the others down
         return f"its import raised {_said(error)}{_api_hint(error)}"
     if cause := _api_cause(plugin):
         return cause
@@ -116,7 +116,7 @@ def _register_operators(manager: pluggy.PluginManager, registry: Registry, origi
     operators, trackers, conflicts = dict(registry.operators), dict(registry.trackers), dict(registry.conflicts)
     try:
         manager.subset_hook_caller("corpusmill_register", remove_plugins=others)(registry=registry)
-    except Exception as error:  # noqa: BLE001 - as above: only this plugin is out
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - as above: only this plugin is out
         registry.operators, registry.trackers, registry.conflicts = operators, trackers, conflicts
         registry.origins.remove(origin)
         registry.broken.append(Broken(origin, f"corpusmill_register raised {_said(error)}"))
@@ -133,7 +133,7 @@ def _api_cause(plugin: Any) -> str | None:
     return f"it is written for version {written} of the plugin interface, this corpusmill has version {API}: {remedy}"
 
 
-def _api_hint(error: Exception) -> str:
+def _api_hint(error: BaseException) -> str:
     """Name the interface where a plugin asks the face for what is not there: often it is of another version."""
     asked = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == hookspecs.PROJECT
     return f" (this corpusmill has version {API} of the plugin interface)" if asked else ""

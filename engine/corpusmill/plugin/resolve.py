@@ -83,7 +83,7 @@ def _import(registered: Registered) -> Any:
     name = registered.target.partition(":")[2]
     try:
         value: Any = import_module(module_name(registered))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _import_error(registered, error) from error
     for part in name.split("."):
         value = getattr(value, part, None)
@@ -96,7 +96,7 @@ def _import(registered: Registered) -> Any:
     return value
 
 
-def _import_error(registered: Registered, error: Exception) -> PluginError:
+def _import_error(registered: Registered, error: BaseException) -> PluginError:
     if (
         isinstance(error, ModuleNotFoundError)
         and registered.extra

@@ -92,7 +92,7 @@ def _place_of_import(plugin: LocalPlugin) -> str | None:
         plugin.load()
     except SyntaxError as error:
         return f"{display_path(plugin.name)}:{error.lineno}" if error.filename == plugin.name else plugin.name
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
         lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == plugin.name]
         return f"{display_path(plugin.name)}:{lines[-1]}" if lines else plugin.name
     return display_path(plugin.name)

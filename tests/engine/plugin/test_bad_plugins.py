@@ -52,6 +52,7 @@ MISSPELT = GOOD.replace("corpusmill_register", "corpusmill_regster")
 AT_LOAD = {
     "import": ("import no_such_lexicon\n" + GOOD, "its import raised ModuleNotFoundError: No module named 'no_such_l"),
     "raises": ("1 / 0\n" + GOOD, "its import raised ZeroDivisionError: division by zero"),
+    "exits": ("import sys\nsys.exit(0)\n" + GOOD, "its import raised SystemExit: 0"),
     "syntax": ("def f(:\n", "its import raised SyntaxError: invalid syntax (bad.py, line 1)"),
     "hook": (MISSPELT, "it has an unknown hook 'corpusmill_regster', the nearest is 'corpusmill_register'"),
     "unmarked": (GOOD.replace("@mill.hookimpl", ""), "its corpusmill_register is not marked with @corpusmill.hookimpl"),
@@ -111,6 +112,9 @@ def test_plugins_that_cannot_be_loaded_are_listed_with_the_cause(run: Command, s
     assert line.startswith("broken: bad.py: ")
     assert cause in line
     assert "filter.length" in said
+    code, said = run("plugins", "check", "bad.py")
+    assert code == 1
+    assert cause in said
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
