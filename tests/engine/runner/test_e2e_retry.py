@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from corpusmill.dataset import commits
+from corpusmill.errors import Interrupted
 from corpusmill.plan.check import check
 from corpusmill.runner import driver
 from corpusmill.runner.driver import RunOptions, run_spec
 
 PLUGIN = '''
 """A filter that looks at what lies beside it, which its fingerprint does not cover."""
+import os
 import time
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from corpusmill import Filter, at_most, hookimpl, option
 
 
 class Judge(Filter):
-    """Raise on WORD while there is no dictionary; take two seconds for SLOW; note each call."""
+    """Raise on WORD and die on DEATH while there is no dictionary; take two seconds for SLOW; note each call."""
 
     class Options(Filter.Options):
         folder: str = option("", help="where the dictionary lies", affects_result=False)
@@ -39,6 +41,8 @@ class Judge(Filter):
     def measure_text(self, text):
         if "WORD" in text and not (Path(self.options.folder) / "dictionary").exists():
             raise KeyError("WORD")
+        if "DEATH" in text and not (Path(self.options.folder) / "dictionary").exists():
+            os._exit(7)
         ended = time.monotonic() + (2 if "SLOW" in text else 0)
         while time.monotonic() < ended:
             pass
@@ -158,6 +162,36 @@ def test_a_deadline_that_was_too_short(bench: Bench) -> None:
     second = bench.run(retry=True, deadline=60)
     assert second["counts"]["judge"]["quarantined"] == {}
     assert told(second) == told(bench.run("empty", deadline=60))
+
+
+def test_a_document_that_killed_its_worker(bench: Bench) -> None:
+    """It stays excluded while the cause lasts and after; `--retry` takes it, once the cause is gone."""
+    bench.documents("DEATH")
+    first = bench.run()
+    assert first["counts"]["judge"]["quarantined"] == {"exited with code 7": 1}
+    (bench.root / "dictionary").touch()
+    assert told(bench.run()) == told(first)
+    second = bench.run(retry=True)
+    assert second["counts"]["judge"]["quarantined"] == {}
+    assert told(second) == told(bench.run("empty"))
+
+
+def test_a_retry_that_is_stopped_is_finished_by_the_same_run_without_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be tried again is forgotten first: a stop before it is made again loses no document."""
+    bench.documents("WORD")
+    bench.run()
+    (bench.root / "dictionary").touch()
+
+    def stop(*arguments: Any, **options: Any) -> None:
+        raise Interrupted("stopped on request")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("corpusmill.runner.session.run_units", stop)
+        with pytest.raises(Interrupted):
+            bench.run(retry=True)
+    assert told(bench.run()) == told(bench.run("empty"))
 
 
 def test_records_in_packs_are_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
