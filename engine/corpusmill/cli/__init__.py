@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
     "quarantine": ("corpusmill.cli.quarantine:quarantine", "List a run's bad records by reason, with their places."),
+    "report": ("corpusmill.cli.report:report", "Write the HTML report of a run anew, with documents near thresholds."),
     "whatif": (
         "corpusmill.cli.whatif:whatif",
         "Say what a filter would remove with other thresholds, running nothing.",

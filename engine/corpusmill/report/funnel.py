@@ -25,6 +25,8 @@ class StepCounts:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     changed: int | None = None
     seconds: float | None = None
+    cut: Mapping[str, int] = field(default_factory=dict)
+    """What a deduplicator of segments cut out of texts: documents, segments, bytes; empty of any other step."""
 
     @property
     def lost(self) -> int:
@@ -109,6 +111,7 @@ def build_funnel(outputs: Mapping[str, Any], plan: Mapping[str, Any] | None = No
                 quarantined=_numbers(one.get("quarantined")),
                 changed=one.get("changed"),
                 seconds=one.get("seconds"),
+                cut=_numbers(one.get("cut")),
             )
             for step, one in counts.items()
             if _is_documents(one)

@@ -8,11 +8,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.store import write_errors
 from corpusmill.plugin.hookspecs import hookimpl
-from corpusmill.report import chart, distribution
+from corpusmill.report import chart, distribution, sections
+from corpusmill.report.evidence import Evidence, gather
 from corpusmill.report.findings import curves, scalars, scores, split_text
 from corpusmill.report.funnel import Funnel, StepCounts, build_funnel
 from corpusmill.report.plain import count, duration, number, share, visible
+from corpusmill.report.told import told_by
+from corpusmill.runner.boundary import MEASURED
+from corpusmill.runner.records import RunRecord
 
 FILE_NAME = "report.html"
 _LISTED = 100
@@ -24,27 +29,39 @@ class HtmlReport:
 
     @hookimpl
     def corpusmill_run_finished(self, run: dict[str, Any]) -> None:
-        """Write the report from what the run's folder holds."""
-        from corpusmill.runner.records import RunRecord
-
+        """Write the report from what the run's folder and its ledgers hold; no document is read again."""
         folder = Path(run["folder"])
         record = RunRecord(str(run.get("name", "")), str(run.get("timestamp", folder.name)), folder)
-        write_report(folder, run, plan=record.plan, events=record.events)
+        _write(record, run, folder / FILE_NAME, again=False)
 
 
-def write_report(
-    folder: Path, outputs: Mapping[str, Any], *, plan: Mapping[str, Any], events: Sequence[Any] = ()
-) -> Path:
-    """Write `report.html` into a run's folder, whole or not at all, and return its path."""
-    spec = folder / "spec.yaml"
+def report_of(record: RunRecord, target: Path | None = None, *, again: bool) -> Path:
+    """Write the report of a run into `target` (its own `report.html`), whole or not at all, and return the path.
+
+    `again` reads the documents nearest to thresholds anew. Raises StoreError where the file cannot be written.
+    """
+    return _write(record, told_by(record), target or record.folder / FILE_NAME, again=again)
+
+
+def _write(record: RunRecord, outputs: Mapping[str, Any], target: Path, *, again: bool) -> Path:
+    spec = record.folder / "spec.yaml"
     text = spec.read_text("utf-8", "replace") if spec.is_file() else ""
-    target, building = folder / FILE_NAME, folder / f".{FILE_NAME}.{os.getpid()}"
-    building.write_text(render(outputs, plan=plan, events=events, spec=text), "utf-8")
-    os.replace(building, target)
+    page = render(outputs, plan=record.plan, events=record.events, spec=text, evidence=gather(record, again=again))
+    building = target.with_name(f".{target.name}.{os.getpid()}")
+    with write_errors(str(target.parent)):
+        building.write_text(page, "utf-8")
+        os.replace(building, target)
     return target
 
 
-def render(outputs: Mapping[str, Any], *, plan: Mapping[str, Any], events: Sequence[Any] = (), spec: str = "") -> str:
+def render(
+    outputs: Mapping[str, Any],
+    *,
+    plan: Mapping[str, Any],
+    events: Sequence[Any] = (),
+    spec: str = "",
+    evidence: Evidence = Evidence(),  # noqa: B008 - nothing changes it
+) -> str:
     """Return the report as HTML. Everything from outside is stripped of controls and escaped by the template."""
     from jinja2 import Environment, StrictUndefined
 
@@ -52,7 +69,8 @@ def render(outputs: Mapping[str, Any], *, plan: Mapping[str, Any], events: Seque
         autoescape=True, undefined=StrictUndefined, finalize=_harmless, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(files("corpusmill.report").joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(_facts(outputs, plan, events), spec=_lines(spec), chart=chart, box=distribution)
+    facts = _facts(outputs, plan, events) | _evidence(evidence, outputs)
+    return template.render(facts, spec=_lines(spec), chart=chart, box=distribution)
 
 
 def _harmless(value: Any) -> Any:
@@ -72,8 +90,8 @@ def _facts(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence
         "totals": _totals(funnel),
         "is_line": funnel.is_line,
         "steps": [_step(step, funnel) for step in funnel.steps],
-        "reasons": _bars([(f"{step}: {reason}", rows) for step, reason, rows in funnel.reasons]),
-        "quarantine": _bars([(f"{s.id}: {why}", rows) for s in funnel.steps for why, rows in s.quarantined.items()]),
+        "reasons": sections.bars([(f"{step}: {reason}", rows) for step, reason, rows in funnel.reasons]),
+        "duplicates": sections.duplicates(outputs),
         "damaged": damaged[:_LISTED],
         "more_damaged": max(len(damaged) - _LISTED, 0),
         **_measured(outputs),
@@ -81,6 +99,24 @@ def _facts(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence
         "charts": [one for one in drawn if one is not None],
         "scores": scores(outputs),
         "outputs": [_output(step, one) for step, one in (outputs.get("outputs") or {}).items()],
+    }
+
+
+def _evidence(evidence: Evidence, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    counts = outputs.get("counts") or {}
+    counted = [
+        (str(step), str(reason), int(rows))
+        for step, one in counts.items()
+        for reason, rows in (one.get("quarantined") or {}).items()
+        if rows
+    ]
+    return {
+        "quarantine": sections.quarantine(evidence.quarantined, counted),
+        "languages": sections.languages(evidence.languages),
+        "nearest": sections.documents(evidence, outputs),
+        "read_again": evidence.again,
+        "measured": count(MEASURED),
+        "problems": evidence.problems,
     }
 
 
@@ -129,6 +165,7 @@ def _step(step: StepCounts, funnel: Funnel) -> dict[str, Any]:
         "lost": count(lost) if lost else "",
         "lost_share": share(lost, step.rows_in) if lost else "",
         "added": count(step.added) if step.added else "",
+        "cut": sections.cut_text(step.cut) if step.cut else "",
         "changed": count(step.changed) if step.changed else "",
         "kept_percent": round(100 * step.rows_out / most, 3),
         "lost_percent": round(100 * lost / most, 3),
@@ -137,18 +174,21 @@ def _step(step: StepCounts, funnel: Funnel) -> dict[str, Any]:
     }
 
 
-def _bars(reasons: list[tuple[str, int]]) -> list[dict[str, Any]]:
-    most = max((rows for _, rows in reasons), default=0) or 1
-    ordered = sorted(reasons, key=lambda one: (-one[1], one[0]))[:_LISTED]
-    return [{"label": label, "count": count(rows), "percent": round(100 * rows / most, 3)} for label, rows in ordered]
-
-
 def _stages(outputs: Mapping[str, Any], plan: Mapping[str, Any], events: Sequence[Any]) -> list[dict[str, Any]]:
     ended = {one.data.get("id"): one.data for one in events if one.event == "stage_finished"}
     began = {one.data.get("id"): one.data for one in events if one.event == "stage_started"}
     known = [(str(one.get("id")), one) for one in plan.get("stages", [])] or [(str(k), v) for k, v in began.items()]
     longest = max((float(one.get("seconds") or 0) for one in ended.values()), default=0.0) or 1.0
-    return [_stage(name, one, began.get(name), ended.get(name), longest) for name, one in known]
+    return [
+        _stage(name, one, began.get(name), ended.get(name), longest)
+        | sections.cost(name, began.get(name) or {}, ended.get(name) or {}, events)
+        | {"steps": sections.step_times(_names(one), outputs)}
+        for name, one in known
+    ]
+
+
+def _names(stage: Mapping[str, Any]) -> list[str]:
+    return [str(step["id"] if isinstance(step, Mapping) else step) for step in stage.get("steps", [])]
 
 
 def _stage(
@@ -159,7 +199,6 @@ def _stage(
     return {
         "id": name,
         "kind": start.get("kind") or one.get("kind", ""),
-        "steps": " › ".join(str(step["id"] if isinstance(step, Mapping) else step) for step in one.get("steps", [])),
         "state": "done" if ended else "not finished" if began else "not started",
         "shards": f"{count(start['total'])}" if start.get("total") else "",
         "cached": count(start["cached"]) if start.get("cached") else "",

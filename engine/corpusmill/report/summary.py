@@ -8,6 +8,7 @@ from typing import Any
 from corpusmill.report.findings import curves, outputs_of, scalars, scores, split_text
 from corpusmill.report.funnel import Funnel, StepCounts, build_funnel
 from corpusmill.report.plain import count, duration, share, table, visible
+from corpusmill.report.sections import cut_text
 
 _REASONS = 4
 """Reasons named in a line of the funnel; the report has all."""
@@ -85,6 +86,8 @@ def _lost(step: StepCounts) -> list[str]:
         why.append(f"{len(step.reasons) - _REASONS} more")
     if step.added:
         why.append(f"added {count(step.added)}")
+    if step.cut:
+        why.append(cut_text(step.cut))
     return [count(lost) if lost else "", ", ".join(why)]
 
 

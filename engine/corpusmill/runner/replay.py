@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from corpusmill.dataset.manifest import Dataset, Entry
 from corpusmill.dataset.schema import conform, union_schema
 from corpusmill.errors import CorpusmillError, InputError
 from corpusmill.plugin.identity import code_identity
+from corpusmill.runner.applied import APPLY
+from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.decision import StepDecision
 from corpusmill.runner.inputs import narrowed
 from corpusmill.runner.records import RunRecord
@@ -36,9 +41,45 @@ def replay(record: RunRecord, document_id: str) -> list[StepDecision]:
     return _Replay(record, locate(record, document_id)).decisions()
 
 
+def judged_texts(record: RunRecord, documents: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return (id, step) -> the text that a step judged, for documents it removed or kept; unreadable ones are left out.
+
+    Each document is read from its source (or the stage before) and taken through the steps before that one.
+    """
+    texts, workspace = {}, None
+    for document, step in documents:
+        try:
+            one = _Replay(record, locate(record, document), workspace)
+            workspace = one.workspace
+            text = one.text_before(step)
+        except Exception:  # noqa: S112 - an operator may raise anything; a sample that cannot be had is left out
+            continue
+        if text is not None:
+            texts[document, step] = text
+    return texts
+
+
+def measured_again(record: RunRecord, step: str, digest: str, rows: int) -> Iterator[pa.Table]:
+    """Yield id, place, text and every signal of the first `rows` documents of a dataset, measured by a filter."""
+    one = _Replay(record, Located("", None, None, "kept", step, None, ()))
+    planned = next(each for stage in record.plan["stages"] for each in stage["steps"] if each["id"] == step)
+    operator = one.workspace.operator(one.recipe(planned))
+    names = dict.fromkeys(("id", "file", "offset", "split", operator.column, *operator.reads()))
+    dataset = Dataset.open(one.workspace.store, digest)
+    for batch in dataset.batches([name for name in names if name in dataset.schema.names]):
+        batch = batch.slice(0, rows)
+        verdicts = APPLY["filter"](operator, Chunk(batch, np.arange(batch.num_rows))).verdicts
+        columns = {name: batch.column(name) for name in ("id", "file", "offset") if name in batch.schema.names}
+        signals = (verdicts.signals if verdicts is not None else None) or {}
+        yield pa.table({**signals, **columns, "text": batch.column(operator.column)})
+        rows -= batch.num_rows
+        if rows <= 0:
+            return
+
+
 class _Replay:
-    def __init__(self, record: RunRecord, located: Located):
-        self._record, self._located = record, located
+    def __init__(self, record: RunRecord, located: Located, workspace: Workspace | None = None):
+        self._record, self._located, self._given = record, located, workspace
         self._route = Route(record, located)
 
     def decisions(self) -> list[StepDecision]:
@@ -46,10 +87,28 @@ class _Replay:
         return [decision for leg in self._route.legs() for decision in self._leg(leg)]
 
     @cached_property
-    def _workspace(self) -> Workspace:
+    def workspace(self) -> Workspace:
+        """Where operators are built; that of another document of the same run keeps those it has."""
+        if self._given is not None:
+            return self._given
         store = self._route.store
         plugins = self._record.plan.get("plugins") or []
         return Workspace({"store": store.uri, "scratch": str(store.storage.scratch()), "plugins": plugins})
+
+    def text_before(self, step: str) -> str | None:
+        """Return the document's text as it came to a step on its way; None where that step is not on it."""
+        leg = next((leg for leg in self._route.legs() if any(one["id"] == step for one in leg.steps)), None)
+        if leg is None or (leg.row is None and not leg.reads_files):
+            return None
+        steps = leg.steps[: [one["id"] for one in leg.steps].index(step) + 1]
+        row = self._read(leg) if leg.reads_files else leg.row if leg.kind == "dedup" else self._with_union_columns(leg)
+        for one in steps[1 if leg.reads_files else 0 : -1]:
+            operator = self.workspace.operator(self.recipe(one))
+            row = replay_step(operator, str(one["id"]), str(one["uses"]), row, leg.document).row
+            if row is None:
+                return None
+        text = row.column(str(steps[-1]["column"]))[0].as_py()
+        return text if isinstance(text, str) else None
 
     def _leg(self, leg: Leg) -> list[StepDecision]:
         if leg.kind == "dedup":
@@ -79,7 +138,7 @@ class _Replay:
         if leg.reads_files:
             decisions.append(_at(leg, 0, "kept"))
         for step in leg.steps[len(decisions) :]:
-            operator = self._workspace.operator(self._recipe(step))
+            operator = self.workspace.operator(self.recipe(step))
             done = replay_step(operator, str(step["id"]), str(step["uses"]), row, leg.document)
             decisions.append(replace(done.decision, note=self._other_code(step, operator)))
             row = done.row
@@ -88,12 +147,12 @@ class _Replay:
         return row
 
     def _read(self, leg: Leg) -> Any:
-        recipe = self._recipe(leg.steps[0])
-        reader = self._workspace.operator(recipe)
+        recipe = self.recipe(leg.steps[0])
+        reader = self.workspace.operator(recipe)
         file, offset = self._located.file, self._located.offset
         if file is None or offset is None:
             raise InputError("the run recorded no place of this document")
-        return file_row(reader, recipe, self._workspace.store, file, offset)
+        return file_row(reader, recipe, self.workspace.store, file, offset)
 
     def _with_union_columns(self, leg: Leg) -> Any:
         """Give the row the columns of the union it came in with."""
@@ -102,7 +161,8 @@ class _Replay:
         schemas = [Dataset.open(self._route.store, bound.digest).schema for bound in bounds]
         return conform(leg.row, union_schema(schemas))
 
-    def _recipe(self, step: Mapping[str, Any]) -> dict[str, Any]:
+    def recipe(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what builds the operator of a step as the run did."""
         plan = self._record.plan
         recipe: dict[str, Any] = {
             "uses": step["uses"],
@@ -128,7 +188,7 @@ class _Replay:
     def _other_code(self, step: Mapping[str, Any], operator: Any) -> str | None:
         """Say when the operator is not the one that the run used."""
         then = self._ingredients(step).get("code")
-        now = code_identity(self._workspace.registry.lookup(str(step["uses"])), type(operator))
+        now = code_identity(self.workspace.registry.lookup(str(step["uses"])), type(operator))
         return None if then is None or then == now else f"measured by {now}; the run used {then}"
 
     def _dedup(self, leg: Leg) -> StepDecision:
@@ -143,7 +203,7 @@ class _Replay:
 
     def _origins(self, step: Mapping[str, Any]) -> Origins:
         """Return the sketches that a deduplicator of segments left in this run."""
-        operator = self._workspace.operator({**self._recipe(step), "artifacts": {}})
+        operator = self.workspace.operator({**self.recipe(step), "artifacts": {}})
         by_port: dict[str, list[Entry]] = {"against": [], "documents": []}
         for port, entries in by_port.items():
             for reference in step["needs"].get(port, ()):

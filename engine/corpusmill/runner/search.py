@@ -175,6 +175,11 @@ def kept_values(record: RunRecord, step: str) -> Iterator[pa.Table]:
     return (table for _, table in _tables(record, listed))
 
 
+def ledger_tables(record: RunRecord) -> Iterator[tuple[Mapping[str, Any], pa.Table]]:
+    """Yield (entry of `outputs.json`, table) of the run's ledgers of removed rows, in its order."""
+    return _tables(record, record.outputs.get("ledger") or [])
+
+
 def quarantine_tables(record: RunRecord) -> Iterator[tuple[list[str], pa.Table]]:
     """Yield (the stage's steps, table) of each quarantine file of a run, in input order, one at a time."""
     for entry, table in _tables(record, record.outputs.get("quarantines") or []):
@@ -205,7 +210,7 @@ def _tables(record: RunRecord, listed: Iterable[Mapping[str, Any]]) -> Iterator[
 
 def _removal(plan: Mapping[str, Any], entry: Mapping[str, Any], row: Mapping[str, Any]) -> Removal:
     return Removal(
-        step=_step_name(plan, entry, row.get("step")),
+        step=step_name(plan, entry, row.get("step")),
         id=str(row.get("id") or ""),
         file=row.get("file"),
         offset=row.get("offset"),
@@ -217,7 +222,7 @@ def _removal(plan: Mapping[str, Any], entry: Mapping[str, Any], row: Mapping[str
     )
 
 
-def _step_name(plan: Mapping[str, Any], entry: Mapping[str, Any], place: int | None) -> str:
+def step_name(plan: Mapping[str, Any], entry: Mapping[str, Any], place: int | None) -> str:
     """Return the step's id: a row says its position in the stage, the entry (or the plan) names the stage's steps."""
     stage, steps = str(entry.get("step", "")), [str(step) for step in entry.get("steps") or ()]
     for one in plan.get("stages", []) if not steps else ():
