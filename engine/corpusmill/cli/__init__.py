@@ -27,6 +27,8 @@ COMMANDS = {
         "corpusmill.cli.whatif:whatif",
         "Say what a filter would remove with other thresholds, running nothing.",
     ),
+    "verify": ("corpusmill.cli.verify:verify", "Read everything a store holds and say what is damaged or missing."),
+    "gc": ("corpusmill.cli.gc:gc", "Remove from a store what nothing names: leftovers of killed runs."),
     "plugins": ("corpusmill.cli.plugins:plugins", "List all operators, or show one with its options."),
     "try": ("corpusmill.cli.try_:try_", "Try one operator, or a plugin file, on a few documents."),
     "schema": ("corpusmill.cli.schema:schema", "Print the JSON Schema of pipeline files, for completion in editors."),

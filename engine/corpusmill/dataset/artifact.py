@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from corpusmill.dataset.hashing import canonical_json, hash_file, hash_json
-from corpusmill.dataset.store import FORMAT, Store, expect_format
+from corpusmill.dataset.store import FORMAT, Store, damaged_manifest, expect_format, read_manifest
 from corpusmill.errors import ChecksumError, StoreError
 
 
@@ -42,19 +41,30 @@ def publish_artifact(store: Store, kind: str, folder: Path, summary: dict[str, A
         shutil.copyfile(folder / name, scratch)
         store.storage.publish(scratch, f"artifacts/{digest}/{name}")
     manifest = {"format": FORMAT, "kind": kind, "files": files, "summary": summary}
+    manifest["checksum"] = hash_json(manifest)  # the digest does not stand for the summary
     existing = store.record(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
     if existing is not None:
-        summary = orjson.loads(existing)["summary"]
+        try:
+            summary = open_artifact(store, digest).summary
+        except ChecksumError:
+            store.note(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
     return Artifact(kind, digest, tuple(files), summary)
 
 
+def is_whole(digest: str, manifest: Mapping[str, Any]) -> bool:
+    """Say whether an artifact's manifest says what was published: its digest and its own checksum fit."""
+    said = {name: value for name, value in manifest.items() if name != "checksum"}
+    fits = manifest.get("checksum", hash_json(said)) == hash_json(said)
+    return fits and hash_json([manifest.get("kind"), manifest.get("files")]) == digest
+
+
 def open_artifact(store: Store, digest: str) -> Artifact:
-    """Open a published artifact; raises StoreError when there is none of this digest."""
-    try:
-        manifest = orjson.loads(store.storage.read(f"artifacts/{digest}/manifest.json"))
-    except FileNotFoundError as error:
-        raise StoreError(f"no artifact {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
-    expect_format(manifest, f"artifact {digest}", f"{store.uri}/artifacts/{digest}/manifest.json")
+    """Open a published artifact; raises StoreError when there is none of it, ChecksumError for a damaged one."""
+    name = f"artifacts/{digest}/manifest.json"
+    manifest = read_manifest(store, name, f"no artifact {digest!r} in the store")
+    expect_format(manifest, f"artifact {digest}", f"{store.uri}/{name}")
+    if not is_whole(digest, manifest):
+        raise damaged_manifest(store, name)
     return Artifact(manifest["kind"], digest, tuple(tuple(file) for file in manifest["files"]), manifest["summary"])
 
 

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from corpusmill.dataset.hashing import hash_bytes, hash_file
 from corpusmill.dataset.storage import Storage
 
@@ -23,6 +21,7 @@ LARGEST = 128 << 20
 """Bytes of the largest pack that is still merged into another."""
 PACKS = "commits/packs/"
 _HASH = 32
+_SEAL = b'"checksum":"'
 _THREADS = 8
 _MANY = 64
 """Searches of a pack after which a table of its keys costs less: a driver looks for all, a worker for few."""
@@ -48,7 +47,7 @@ class CommitLog:
         return {**self.__dict__, "_packs": None}
 
     def read(self, key: str) -> bytes | None:
-        """Return the record under a key, or None."""
+        """Return the record under a key, or None; one that is torn or damaged counts as none, and is removed."""
         packed = self._packed(key)
         if packed is not None:
             return packed
@@ -56,8 +55,12 @@ class CommitLog:
             data = self._storage.read(alone_name(key))
         except FileNotFoundError:
             return None
-        self.alone.add(key)
-        return data
+        whole = _unsealed(key, data)
+        if whole is None:
+            self._storage.delete(alone_name(key))
+        else:
+            self.alone.add(key)
+        return whole
 
     def put_if_absent(self, key: str, data: bytes) -> bytes | None:
         """Write a record unless there is one; return None when written, else the one that stands.
@@ -73,9 +76,12 @@ class CommitLog:
             standing = self._packed(key)
         if standing is not None:
             return standing
-        standing = self._storage.put_if_absent(alone_name(key), data)
-        if standing is not None:
-            return standing
+        sealed = _sealed(key, data)
+        while (standing := self._storage.put_if_absent(alone_name(key), sealed)) is not None:
+            whole = _unsealed(key, standing)
+            if whole is not None:
+                return whole
+            self._storage.delete(alone_name(key))
         self.refresh()
         standing = self._packed(key)
         if standing is not None:
@@ -135,6 +141,40 @@ class CommitLog:
         found = [name for name in names if name.rpartition("/")[2].removesuffix(".json") in packed]
         return sorted(found + [name for name, own in keys.items() if any(own < other for other in keys.values())])
 
+    def every(self) -> Iterator[tuple[str, str, bytes | None]]:
+        """Yield (file, key, record) of all there are; of a record that is torn or damaged there is None.
+
+        Those that stand alone come first: one that is merged meanwhile is met in its pack.
+        """
+        for name in list(self._storage.list("commits/")):
+            if not name.startswith(PACKS):
+                key = name.rpartition("/")[2].removesuffix(".json")
+                data = self._read_alone(key)
+                if data is not None or self._storage.exists(name):
+                    yield name, key, data
+        self.refresh()
+        for name in [*self._storage.list(PACKS)]:
+            pack = self._known().get(name)
+            if (pack is None or not pack.whole) and (pack is not None or self._storage.exists(name)):
+                yield name, "", None
+            for key, line in pack.records() if pack is not None else ():
+                yield name, key, _checked(line.rstrip(b"\n"))
+
+    def mend(self) -> list[str]:
+        """Write packs with damaged lines again, without them; return the names of those that went."""
+        self.refresh()
+        mended = []
+        for name in list(self._storage.list(PACKS)):
+            pack = self._known().get(name)
+            if pack is None:
+                self._storage.delete(name)
+            elif not pack.whole:
+                self._replace([pack], dict(pack.records()))
+            else:
+                continue
+            mended.append(name)
+        return mended
+
     def _merge(self, lines: dict[str, bytes]) -> None:
         size = sum(map(len, lines.values()))
         joined = []
@@ -163,10 +203,8 @@ class CommitLog:
 
     def _read_alone(self, key: str) -> bytes | None:
         """Return a record that stands alone; None when it is not there or torn."""
-        with contextlib.suppress(FileNotFoundError, orjson.JSONDecodeError):
-            data = self._storage.read(alone_name(key))
-            orjson.loads(data)
-            return data
+        with contextlib.suppress(FileNotFoundError):
+            return _unsealed(key, self._storage.read(alone_name(key)))
         return None
 
     def _packed(self, key: str) -> bytes | None:
@@ -223,6 +261,12 @@ class Pack:
             start += len(line) + 1
         return places
 
+    @property
+    def whole(self) -> bool:
+        """Whether every line is whole; a damaged one hides a record, which is done again."""
+        lines = self._data[:].split(b"\n")
+        return lines.pop() == b"" and all(_checked(line) is not None for line in lines)
+
     def records(self) -> Iterator[tuple[str, bytes]]:
         """Yield the key and the line of each record that is whole."""
         for line in self._data[:].split(b"\n"):
@@ -238,6 +282,18 @@ def alone_name(key: str) -> str:
 def _line(key: str, data: bytes) -> bytes:
     content = key.encode() + b" " + data
     return hash_bytes(content).encode() + b" " + content + b"\n"
+
+
+def _sealed(key: str, data: bytes) -> bytes:
+    """Return a record as it lies alone: JSON still, with a last member `checksum` over the key and all before it."""
+    comma = b"," if len(data) > len(b"{}") else b""
+    return data[:-1] + comma + _SEAL + hash_bytes(key.encode() + b" " + data).encode() + b'"}'
+
+
+def _unsealed(key: str, sealed: bytes) -> bytes | None:
+    """Return the record of a sealed one; None when any byte of it is not what was written."""
+    data = sealed[: -len(_SEAL) - _HASH - len(b'"}')].removesuffix(b",") + b"}"
+    return data if _sealed(key, data) == sealed else None
 
 
 def _checked(line: bytes) -> bytes | None:

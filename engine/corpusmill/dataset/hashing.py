@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 import xxhash
 
+if TYPE_CHECKING:
+    from corpusmill.dataset.storage import Storage
+
 _CHUNK = 256 << 10
 """One buffer of this size is read into again and again: it stays in the cache, and no read maps new pages."""
+
+_RANGE = 8 << 20
+"""Bytes asked of a remote storage at once."""
 
 
 def hash_bytes(data: bytes | memoryview) -> str:
@@ -45,6 +51,22 @@ def hash_stream(stream: IO[bytes], limit: int | None = None) -> tuple[str, int]:
             break
         hasher.update(buffer[:got])
         size += got
+    return hasher.hexdigest(), size
+
+
+def hash_stored(storage: Storage, name: str) -> tuple[str, int]:
+    """Return (hash, bytes) of a file of a storage as it lies there: no cached copy of it is believed.
+
+    Raises FileNotFoundError, or the OSError of a disk that cannot read it.
+    """
+    if not storage.remote:
+        return hash_file(storage.fetch(name))
+    hasher, size = xxhash.xxh3_128(), 0
+    while data := storage.read_range(name, size, size + _RANGE):
+        hasher.update(data)
+        size += len(data)
+        if len(data) < _RANGE:
+            break
     return hasher.hexdigest(), size
 
 

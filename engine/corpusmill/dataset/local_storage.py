@@ -72,6 +72,22 @@ class LocalStorage:
         """Say whether the name is there."""
         return (self.root / name).is_file()
 
+    def size(self, name: str) -> int:
+        """Return the bytes of the file."""
+        return (self.root / name).stat().st_size
+
+    def modified(self, name: str) -> float:
+        """Return the time of the file."""
+        return (self.root / name).stat().st_mtime
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield what lies beside its final name, `.NAME.UUID`."""
+        for folder in ("artifacts", "commits", "datasets", "files", "inputs"):
+            base = self.root / folder
+            for path in sorted(base.rglob(".*")) if base.is_dir() else ():
+                if path.is_file():
+                    yield path.relative_to(self.root).as_posix()
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names under a prefix, sorted."""
         base = self.root / prefix

@@ -14,8 +14,7 @@ from corpusmill.dataset.hashing import canonical_json, hash_json
 from corpusmill.dataset.part import Part, read_part, read_table, write_table
 from corpusmill.dataset.schema import SPLIT, conform, describe_schema
 from corpusmill.dataset.selection import Selection, read_selection
-from corpusmill.dataset.store import FORMAT, FileRef, Store, expect_format
-from corpusmill.errors import StoreError
+from corpusmill.dataset.store import FORMAT, FileRef, Store, damaged_manifest, expect_format, read_manifest
 
 
 @dataclass(frozen=True)
@@ -66,17 +65,16 @@ class Dataset:
 
     @staticmethod
     def open(store: Store, digest: str) -> Dataset:
-        """Open a published dataset; raises StoreError when there is none of this digest."""
-        try:
-            manifest = orjson.loads(store.storage.read(f"datasets/{digest}/manifest.json"))
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"no dataset {digest!r} in the store", where=store.uri, hint="corpusmill status"
-            ) from error
-        expect_format(manifest, f"dataset {digest}", f"{store.uri}/datasets/{digest}/manifest.json")
+        """Open a published dataset; raises StoreError when there is none of it, ChecksumError for a damaged one."""
+        name = f"datasets/{digest}/manifest.json"
+        manifest = read_manifest(store, name, f"no dataset {digest!r} in the store")
+        expect_format(manifest, f"dataset {digest}", f"{store.uri}/{name}")
         parts = read_table(store, FileRef.from_json(manifest["parts"]))
         schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(manifest["arrow_schema"])))
-        return Dataset(store, digest, schema, tuple(_entry(row) for row in parts.to_pylist()))
+        entries = tuple(_entry(row) for row in parts.to_pylist())
+        if dataset_digest(schema, entries) != digest:
+            raise damaged_manifest(store, name)
+        return Dataset(store, digest, schema, entries)
 
 
 def dataset_digest(schema: pa.Schema, entries: Sequence[Entry]) -> str:
@@ -89,16 +87,22 @@ def publish_dataset(store: Store, schema: pa.Schema, entries: Sequence[Entry]) -
     digest = dataset_digest(schema, entries)
     dataset = Dataset(store, digest, schema, tuple(entries))
     parts = write_table(store, pa.Table.from_pylist(_rows(entries), schema=_PARTS))
-    manifest = {
+    name, manifest = f"datasets/{digest}/manifest.json", canonical_json(manifest_of(dataset, parts))
+    if store.record(name, manifest) not in (None, manifest):
+        store.note(name, manifest)  # what stood there was damaged, or listed the same parts in a file that is gone
+    return dataset
+
+
+def manifest_of(dataset: Dataset, parts: FileRef) -> dict[str, Any]:
+    """Return the manifest of a dataset whose list of parts is this file."""
+    return {
         "format": FORMAT,
         "rows": dataset.rows,
         "splits": dataset.splits,
-        "schema": describe_schema(schema),
-        "arrow_schema": schema.serialize().to_pybytes().hex(),
+        "schema": describe_schema(dataset.schema),
+        "arrow_schema": dataset.schema.serialize().to_pybytes().hex(),
         "parts": parts.to_json(),
     }
-    store.record(f"datasets/{digest}/manifest.json", canonical_json(manifest))
-    return dataset
 
 
 def entry_batches(

@@ -86,6 +86,18 @@ class ObjectStorage:
         """Say whether the key is taken."""
         return self._object(name).is_file()
 
+    def size(self, name: str) -> int:
+        """Return the bytes of the object."""
+        return self._object(name).stat().st_size
+
+    def modified(self, name: str) -> float:
+        """Return the time of the object."""
+        return self._object(name).stat().st_mtime
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield uploads that are going on or were given up."""
+        yield from sorted(path.name for path in self.root.glob(".arriving-*"))
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys under a prefix, sorted."""
         quoted = quote(prefix, safe="")  # letter by letter: what starts a name starts its quoted form

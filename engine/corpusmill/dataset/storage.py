@@ -43,6 +43,15 @@ class Storage(Protocol):
     def exists(self, name: str) -> bool:
         """Say whether the name is there."""
 
+    def size(self, name: str) -> int:
+        """Return the bytes under a name; raises FileNotFoundError."""
+
+    def modified(self, name: str) -> float:
+        """Return when a name was last written, in seconds since the epoch; raises FileNotFoundError."""
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield the names of what is being written, or was when its writer died; no reader sees any of it."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the names under a prefix, sorted; for `gc` and `status`, never to find data."""
 

@@ -197,6 +197,27 @@ class Store:
         return all(self.storage.exists(reference.name) for reference in references)
 
 
+def read_manifest(store: Store, name: str, missing: str) -> dict[str, Any]:
+    """Return the manifest under a name; raises StoreError with `missing` when there is none, ChecksumError if torn."""
+    try:
+        content: dict[str, Any] = orjson.loads(store.storage.read(name))
+    except FileNotFoundError as error:
+        raise StoreError(missing, where=store.uri, hint="corpusmill status") from error
+    except orjson.JSONDecodeError as error:
+        raise damaged_manifest(store, name) from error
+    return content
+
+
+def damaged_manifest(store: Store, name: str) -> ChecksumError:
+    """Return the error for a manifest that does not say what its digest stands for."""
+    return ChecksumError(
+        f"{name} is damaged",
+        where=store.uri,
+        expected="what was published under this digest",
+        hint=f"corpusmill verify {store.uri} --repair forgets it; then run the pipeline that made it again",
+    )
+
+
 def expect_format(manifest: Mapping[str, Any], what: str, where: str) -> None:
     """Raise StoreError for a manifest of another format than this version's; `what` names the thing."""
     found = manifest.get("format")

@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,6 +102,40 @@ class Lease:
         while not self._ended.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
                 os.utime(self._path)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease as it lies in a store: whose run, its file, whether its holder lives, since when (epoch seconds)."""
+
+    name: str
+    path: Path
+    lives: bool
+    since: float
+    token: str
+
+
+def held_leases(store: Store) -> list[Held]:
+    """Return the leases of a store by the name of their pipeline; `since` is 0 where the lease does not say it."""
+    found = []
+    for path in sorted((store.runs_root / "runs").glob("*/lease.json")):
+        holder = _read(path)
+        if holder is not None:
+            lives = _lives(holder, path)
+            found.append(Held(path.parent.name, path, lives, _since(holder), str(holder["token"])))
+    return found
+
+
+def drop_lease(store: Store, held: Held) -> None:
+    """Remove a lease whose holder is dead, unless another run has taken it over since."""
+    Lease(store, held.name)._remove(held.token)
+
+
+def _since(holder: dict[str, Any]) -> float:
+    try:
+        return datetime.strptime(str(holder.get("since")), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _read(path: Path) -> dict[str, Any] | None:

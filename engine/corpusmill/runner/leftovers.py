@@ -16,18 +16,29 @@ def clean_scratch(scratch: Path) -> int:
 
     Work folders (`work/KEY`) and breadcrumbs (`crumbs/KEY`) are judged one by one.
     """
-    removed = 0
+    old = old_scratch(scratch, time.time() - OLD)
+    for path in old:
+        remove(path)
+    return len(old)
+
+
+def old_scratch(scratch: Path, before: float) -> list[Path]:
+    """Return what under scratch nobody touched since this time (seconds since the epoch)."""
+    found = []
     for folder in (scratch, scratch / "crumbs", scratch / "work"):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path in (scratch / "crumbs", scratch / "work") or time.time() - _newest(path) < OLD:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+            if path not in (scratch / "crumbs", scratch / "work") and _newest(path) <= before:
+                found.append(path)
+    return found
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _newest(path: Path) -> float:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 
 from corpusmill.dataset.hashing import canonical_json, hash_json
-from corpusmill.dataset.store import FORMAT, FileRef, Store, expect_format
+from corpusmill.dataset.store import FORMAT, FileRef, Store, damaged_manifest, expect_format, read_manifest
 from corpusmill.errors import StoreError
 
 
@@ -87,17 +86,19 @@ class TokenSet:
             "splits": {label: split.to_json() for label, split in sorted(splits.items())},
         }
         digest = hash_json(content)
-        store.record(f"datasets/{digest}/manifest.json", canonical_json(content))
+        name, manifest = f"datasets/{digest}/manifest.json", canonical_json(content)
+        if store.record(name, manifest) not in (None, manifest):
+            store.note(name, manifest)  # what stood there was damaged: these bytes are all that the digest stands for
         return TokenSet(store, digest, window, vocabulary_size, tokenizer, tuple(parts), dict(splits))
 
     @staticmethod
     def open(store: Store, digest: str) -> TokenSet:
         """Open a published token set; raises StoreError when there is none of this digest."""
-        try:
-            content = orjson.loads(store.storage.read(f"datasets/{digest}/manifest.json"))
-        except FileNotFoundError as error:
-            raise StoreError(f"no tokens {digest!r} in the store", where=store.uri, hint="corpusmill status") from error
-        expect_format(content, f"token set {digest}", f"{store.uri}/datasets/{digest}/manifest.json")
+        name = f"datasets/{digest}/manifest.json"
+        content = read_manifest(store, name, f"no tokens {digest!r} in the store")
+        expect_format(content, f"token set {digest}", f"{store.uri}/{name}")
+        if hash_json(content) != digest:
+            raise damaged_manifest(store, name)
         parts = tuple(TokenPart.from_json(part) for part in content["parts"])
         splits = {label: TokenSplit.from_json(split) for label, split in content["splits"].items()}
         return TokenSet(
