@@ -53,6 +53,8 @@ def test_the_first_signal_finishes_what_is_in_flight(
     assert f"corpusmill run {spec}" in err
     assert "Traceback" not in err
     assert pit.outputs()["status"] == "interrupted"
+    (report,) = pit.store.glob("runs/*/*/report.html")
+    assert '<span class="status ended">interrupted</span>' in report.read_text()
     assert 1 <= len(list(pit.store.glob("commits/*/*.json"))) <= 2  # units in flight, of three
     assert not (pit.store / "datasets").exists()
     assert pit.call(spec).returncode == 0

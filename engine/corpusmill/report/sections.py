@@ -47,8 +47,10 @@ def duplicates(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     for step, one in (outputs.get("counts") or {}).items():
         sizes = {int(size): int(rows) for size, rows in (one.get("clusters") or {}).items()}
         if sizes or one.get("cut"):
-            told = f"{count(sum(sizes.values()))} clusters of {count(sum(k * v for k, v in sizes.items()))} documents"
-            words = [told] if sizes else []
+            clusters, rows = sum(sizes.values()), sum(size * number for size, number in sizes.items())
+            words = (
+                [f"{count(clusters)} cluster{'s' if clusters != 1 else ''} of {count(rows)} documents"] if sizes else []
+            )
             words += [cut_text(one["cut"])] if one.get("cut") else []
             found.append({"step": step, "told": "; ".join(words), "bars": bars(_sizes(sizes), ordered=False)})
     return found

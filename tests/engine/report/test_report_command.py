@@ -107,7 +107,7 @@ def test_the_command_writes_texts_languages_clusters_quarantine_and_costs(
         main(["report", "words", "--store", record.store, "--output", str(target)])
     assert (ended.value.code, capsys.readouterr().out.strip()) == (0, str(target))
     page = Text(target.read_text())
-    told = ["w4 w4 w4 w4", "w5 w5 w5 w5 w5", "words at least 5", "1 clusters of 2 documents", "by language", "zh"]
+    told = ["w4 w4 w4 w4", "w5 w5 w5 w5 w5", "words at least 5", "1 cluster of 2 documents", "by language", "zh"]
     told += ["What each stage cost", "documents/s", "Quarantine", "some.jsonl@", "raw: "]
     assert [one for one in told if one not in page.text] == []
     assert target.stat().st_size < 200_000
