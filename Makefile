@@ -1,7 +1,7 @@
 # The commands of this project; `make` alone lists them. PYTHON=... chooses the interpreter for the first setup.
 BIN := .venv/bin
 # How tests share the cores; `make test PARALLEL=` runs them one after the other.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PARALLEL ?= -n auto --maxprocesses 4 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt docs bench

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import stat
 import sys
 import sysconfig
 import tempfile
 import venv
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,29 +47,35 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 FIRST = ("test_quickstart", "ray")
 """Groups that take minutes; under xdist they start first, so that no worker is left alone with one at the end."""
+ON_RAY = re.compile(r'xdist_group\("ray"\)|\bcluster: ')
+"""What a file with tests on a Ray cluster holds: the mark, or the fixture `cluster`."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under xdist a file stays on one worker, where its fixtures are made once, and all of Ray on one worker.
+    """Under xdist the long groups come first, in the same order on every worker."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        groups = {path: _group(path) for path in {item.path for item in items}}
+        items.sort(key=lambda item: FIRST.index(groups[item.path]) if groups[item.path] in FIRST else len(FIRST))
 
-    Two clusters at a time would starve each other. A test belongs to Ray if it takes a fixture named `cluster`, or
-    says so with `xdist_group("ray")`.
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file stays on one worker, where its fixtures are made once, and all files with a Ray cluster on one.
+
+    Two clusters at a time would starve each other. (xdist's own `loadgroup` tells groups to the scheduler through
+    names of tests, which pytest 9.2 no longer lets it change: each test became a group of its own.)
     """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(Path(str(config.rootpath), nodeid.partition("::")[0]))
+
+    return FileScheduling(config, log)
 
 
-def _group(item: pytest.Item) -> str:
-    mark = item.get_closest_marker("xdist_group")
-    if mark is not None:
-        return str(mark.args[0])
-    return "ray" if "cluster" in getattr(item, "fixturenames", ()) else item.path.stem
+@cache
+def _group(file: Path) -> str:
+    return "ray" if ON_RAY.search(file.read_text(encoding="utf-8")) else file.stem
 
 
 def pytest_unconfigure() -> None:

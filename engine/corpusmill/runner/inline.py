@@ -115,7 +115,7 @@ class InlineExecutor:
         return Died(f"killed by signal {-code}" if code < 0 else f"exited with code {code}")
 
     def _worker_pipe(self) -> Connection:
-        if self._pipe is None and not self._fork:
+        if self._pipe is None and not (self._fork and _can_fork()):
             self._process, self._pipe = start_fresh_worker(self._settings)
         elif self._pipe is None:
             # A traceback timer of the driver (pytest's, say) would leave the child a lock that nobody ever opens.
@@ -186,6 +186,11 @@ def local_gpus() -> float:
 
 def _message(unit: Unit) -> tuple[Any, ...]:
     return unit.kind, unit.key, unit.payload, unit.handles
+
+
+def _can_fork() -> bool:
+    """False where torch may have started threads: a fork takes one thread along and waits for the others for ever."""
+    return "torch" not in sys.modules
 
 
 def _forked(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:
