@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
@@ -52,7 +53,8 @@ def start_fresh_worker(settings: Mapping[str, Any]) -> tuple[FreshWorker, Connec
         command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths}
     )
     theirs.close()
-    mine.send(dict(settings))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its death shows when it is given work
+        mine.send(dict(settings))
     return FreshWorker(process), mine
 
 

@@ -97,7 +97,8 @@ class InlineExecutor:
         except (BrokenPipeError, ConnectionResetError):
             # The worker died between two units: nothing of this one had started.
             self._forget_worker()
-            self._worker_pipe().send(_message(self._running))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # dead again: `next` finds out
+                self._worker_pipe().send(_message(self._running))
 
     def _receive(self) -> Outcome:
         assert self._pipe is not None and self._process is not None

@@ -115,6 +115,7 @@ def test_json_has_everything_uncut(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_colours_are_for_terminals(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a difference, what goes is red and what comes is green; NO_COLOR and pipes get plain text."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("click.utils.should_strip_ansi", lambda stream=None, color=None: color is False)
     _, text = said(capsys, FILE, "--operator", "upper", *ON, "--rows", "1")
     assert click.style("- hello there", fg="red") in text

@@ -213,7 +213,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 def test_a_missing_extra_is_a_command_to_type(run: Command, install: Callable[[str, str], None]) -> None:
     """Listed with it by `plugins`, refused with it by `check`."""
     install("acmea", GOOD.replace('"Drops capitals."', '"Drops capitals.", extra="words"'))
-    assert "[needs: pip install 'acmea[words]'] (acmea 1.2)" in run("plugins")[1]
+    listed = " ".join(run("plugins")[1].split())  # lines are as long as the terminal
+    assert "[needs: pip install 'acmea[words]'] (acmea 1.2)" in listed
     spec("filter.loud")
     code, said = run("check", "bad.yaml")
     assert code == 2

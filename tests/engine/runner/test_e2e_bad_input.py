@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,20 +34,22 @@ def read(**options: Any) -> dict[str, Any]:
     return {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*", **options}}
 
 
+PEAK = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
 def mill_run(mill: Any, steps: list[dict[str, Any]], **top: Any) -> tuple[int, str, int]:
     """Run a spec by the command line in a process of its own; return exit code, stderr, and its peak memory in KB."""
     command = [sys.executable, "-c", "from corpusmill.cli import main; main()", "run", str(mill.spec(steps, **top))]
-    process = subprocess.Popen(
-        [*command, "--store", mill.store_uri, "--executor", "inline", "--quiet"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    said = process.stderr.read().decode()
-    process.stderr.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, said, usage.ru_maxrss
+    command += ["--store", mill.store_uri, "--executor", "inline", "--quiet"]
+    # A small process between: a child's peak is never below what its parent held when it was started.
+    between = [sys.executable, "-S", "-c", PEAK, *command]
+    ended = subprocess.run(between, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr, int(ended.stdout)
 
 
 def published(mill: Any) -> list[str]:
