@@ -52,6 +52,7 @@ def workspace_for(settings: Mapping[str, Any]) -> Workspace:
     key = hash_json(settings)
     if key not in _workspaces:
         _workspaces.clear()
+        gc.unfreeze()  # what the last run left behind may be collected now
         _workspaces[key] = Workspace(settings)
     return _workspaces[key]
 
@@ -61,7 +62,10 @@ def run_in_worker(
 ) -> Outcome:
     """Run one unit in a process that does nothing but run units."""
     _collect_seldom()
-    return run_unit(kind, key, payload, settings, handles)
+    try:
+        return run_unit(kind, key, payload, settings, handles)
+    finally:
+        _collect_what_the_unit_left()
 
 
 @cache
@@ -69,6 +73,16 @@ def _collect_seldom() -> None:
     """Rows come and go by the thousand and hold no cycles; looking through them costs a cheap chain 3 % of its time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+
+
+def _collect_what_the_unit_left() -> None:
+    """Free the cycles of a finished unit: writers and ledgers know their chain, and hold a megabyte or two of rows.
+
+    What survives is kept out of later collections, so that each looks at one unit's objects only: a tenth of a
+    millisecond instead of fifty.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any) -> Outcome:
