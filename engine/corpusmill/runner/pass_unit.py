@@ -14,12 +14,15 @@ from corpusmill.errors import CorruptFile
 from corpusmill.ledger.quarantine import DOCUMENTS, READER, as_documents
 from corpusmill.runner.breadcrumb import COMMIT, READ, Breadcrumb
 from corpusmill.runner.chain import Chain
-from corpusmill.runner.chunk import numbered
+from corpusmill.runner.chunk import gathered, numbered
 from corpusmill.runner.isolation import Isolation
 from corpusmill.runner.pool import pool_calls
 from corpusmill.runner.sources import file_batches, limited, part_batches
 from corpusmill.runner.unit import Done
 from corpusmill.runner.workspace import Workspace
+
+GATHERED = 1 << 20
+"""Bytes up to which the small batches of neighbouring files go through the chain together."""
 
 
 def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done:
@@ -81,7 +84,8 @@ class _Attempt:
         """Write all rows and publish the files; nothing is committed here."""
         self._crumb.put(READ)
         batches = limited(self._batches(), self._payload["limit"])
-        for chunk in self.chain.run(numbered(batches, self._payload["batch_bytes"])):
+        most = self._payload["batch_bytes"]
+        for chunk in self.chain.run(numbered(gathered(batches, min(most, GATHERED)), most)):
             batch = conform(chunk.batch, self._schemas[-1])
             self._count(batch)
             self._main.write(batch)
