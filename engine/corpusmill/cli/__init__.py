@@ -15,6 +15,7 @@ from corpusmill.errors import CorpusmillError, nearest
 COMMANDS = {
     "init": ("corpusmill.cli.init:init", "Make a starter project: a pipeline that runs, sample data, a plugin file."),
     "run": ("corpusmill.cli.run:run", "Run a pipeline; the same command continues one that was stopped."),
+    "demo": ("corpusmill.cli.demo:demo", "Run the quickstart; --chaos kills it on the way and proves the same bytes."),
     "check": ("corpusmill.cli.check:check", "Check a pipeline file and report all problems at once."),
     "plan": ("corpusmill.cli.plan:plan", "Print what a run would do and why, without doing it."),
     "preview": ("corpusmill.cli.preview:preview", "Show what a step does to a few documents, storing nothing."),

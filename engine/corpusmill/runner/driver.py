@@ -88,7 +88,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         journal.open(folder)
         executor = choose_executor(checked, stages, options, settings, record)
         session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
-        session.retry = options.retry
+        session.retry, session.note = options.retry, journal.write
         session.notices.extend(stale.values())
         if ended:
             session.notices.append(f"{ended} processes that a killed run had left on this machine were ended")

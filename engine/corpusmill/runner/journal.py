@@ -145,9 +145,13 @@ def read_journal(path: Path | str) -> list[Event]:
     Raises StoreError for a line that is broken anywhere else: that is damage, not a crash.
     """
     try:
-        content = Path(path).read_bytes()
+        return parse_journal(Path(path).read_bytes(), path)
     except FileNotFoundError:
         return []
+
+
+def parse_journal(content: bytes, path: Path | str) -> list[Event]:
+    """Return the events of a piece of a journal that begins with a whole line, as `read_journal` does."""
     lines = content.split(b"\n")
     # A line counts once its newline is there: a prefix of a line can itself be valid JSON only by accident.
     return [_event(line, path, number) for number, line in enumerate(lines[:-1], start=1)]

@@ -39,8 +39,9 @@ def run_units(
     crumbs: Callable[[str], Path],
     names: Callable[[Unit, int], str] = lambda unit, step: f"step {step}",
     tick: Callable[[], None] = lambda: None,
+    on_death: Callable[[Unit, Died], None] = lambda unit, died: None,
 ) -> None:
-    """Run all units; `on_done` gets each result as it comes.
+    """Run all units; `on_done` gets each result as it comes, `on_death` each unit whose worker died and that goes on.
 
     After a failure nothing new starts, what is in flight may finish and commit, then the first error is raised. A
     stop request does the same and raises Interrupted.
@@ -67,6 +68,7 @@ def run_units(
         if isinstance(outcome, Died) and failure is None and not control.stopping:
             failure = _judge(unit, outcome, deaths, crumbs, names)
             if failure is None:
+                on_death(unit, outcome)
                 executor.submit(unit)
                 continue
         running -= 1

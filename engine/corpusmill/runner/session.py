@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from corpusmill.dataset.artifact import Artifact
 from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
+from corpusmill.errors import StoreError
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
 from corpusmill.plan.fingerprint import fingerprint, ingredients
@@ -19,7 +21,7 @@ from corpusmill.runner.executor import Executor
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control, run_units
 from corpusmill.runner.tokens import TokenSet
-from corpusmill.runner.unit import Done, Unit
+from corpusmill.runner.unit import Died, Done, Unit
 
 Output = Dataset | Artifact | TokenSet
 
@@ -74,6 +76,8 @@ class Session:
     """Files of kept values, each with its step, in input order."""
     quarantined: int = 0
     notices: list[str] = field(default_factory=list)
+    note: Callable[[str, Mapping[str, Any]], None] = field(default=lambda event, data: None)
+    """Appends an event to the journal that is no observer's business."""
     ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Step -> what decided its result, so that the next `plan` can say what changed."""
 
@@ -131,7 +135,14 @@ class Session:
             crumbs=self.crumb,
             names=lambda unit, step: stage.steps[step].id if 0 <= step < len(stage.steps) else stage.id,
             tick=each_tick,
+            on_death=lambda unit, died: self._tell_death(stage, unit, died),
         )
+
+    def _tell_death(self, stage: Stage, unit: Unit, died: Died) -> None:
+        """Note a worker's death in the journal: the run goes on, and nobody else would know."""
+        # A disk that is full will stop the run where data are written, which says more.
+        with contextlib.suppress(StoreError):
+            self.note("worker_died", {"id": stage.id, "unit": unit.kind, "attempt": unit.attempts, "how": died.how})
 
     def report(self, progress: StageProgress, *, now: bool = False) -> None:
         """Tell observers how far a stage is, at most a few times a second."""

@@ -1,0 +1,84 @@
+"""`corpusmill demo` as a command: what it takes, what it refuses, what it runs where there is no quickstart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpusmill.cli import demo, main
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(["demo", *arguments])
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both runs start from nothing, and nothing of the user's may be in the way of `rm -r`."""
+    (tmp_path / "mine").write_text("mine")
+    assert run("--chaos", "--folder", str(tmp_path)) == 2
+    assert "holds something already (mine)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"run": {"address": "10.0.0.1:6379"}}, "on the cluster at '10.0.0.1:6379'"),
+        ({"needs": "store:" + "0" * 32}, "from a store"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(
+    tmp_path: Path, write_spec: Any, change: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cluster of others is not shot at, and what comes from another store is not in an empty one."""
+    needs = {"id": "clean", "uses": "clean.unicode", "needs": change.pop("needs", "read")}
+    spec = write_spec(tmp_path / "project", needs, **change)
+    assert run("--chaos", str(spec), "--folder", str(tmp_path / "both")) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "both").exists()
+
+
+def test_a_wrong_spec_is_told_before_anything_runs(
+    tmp_path: Path, write_spec: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `check` tells it, with its exit code, and no folder is left."""
+    spec = write_spec(tmp_path / "project", {"id": "length", "uses": "filter.lenght"})
+    assert run("--chaos", str(spec), "--folder", str(tmp_path / "both")) == 2
+    assert "filter.length" in capsys.readouterr().err
+    assert not (tmp_path / "both").exists()
+
+
+def test_exports_stay_in_the_runs_folder(tmp_path: Path, write_spec: Any) -> None:
+    """An absolute path, or one that climbs out, would let both runs publish into one place, the user's own."""
+    from corpusmill.plan.check import check
+
+    for path, moved in [("/srv/out", True), ("../out", True), ("out/small", False)]:
+        export = {"id": "export", "uses": "write.jsonl", "needs": "split", "with": {"path": path}}
+        spec = write_spec(tmp_path / path.replace("/", "-").replace("..", "up"), export)
+        assert demo._moved_exports(check(spec)) == (("export.path=out/export",) if moved else ())
+
+
+def test_the_quickstart_is_found_upwards(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any folder of the repository; its training is shortened, but not what the user sets."""
+    monkeypatch.chdir(repository / "tests/engine")
+    assert demo._quickstart() == repository / "pipelines/quickstart.yaml"
+    assert demo._sets(None, ("model.steps=7",), full=False) == ("model.checkpoint_every=10", "model.steps=7")
+    assert demo._sets(None, (), full=True) == ()
+
+
+def test_without_a_repository_the_starter_project_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Installed from a wheel there is no pipelines/ folder: the project of `init` is written and run."""
+    monkeypatch.chdir(tmp_path)
+    assert run("--executor", "inline") == 0
+    captured = capsys.readouterr()
+    assert "the project of `corpusmill init`, in corpusmill-demo" in captured.out
+    assert "done in" in captured.out
+    (outputs,) = (tmp_path / "corpusmill-demo/store/runs/starter").glob("*/outputs.json")
+    assert json.loads(outputs.read_text())["status"] == "done"
