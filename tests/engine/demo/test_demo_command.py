@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +73,16 @@ def test_the_quickstart_is_found_upwards(repository: Path, monkeypatch: pytest.M
 def test_without_a_repository_the_starter_project_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Installed from a wheel there is no pipelines/ folder: the project of `init` is written and run."""
+    """Installed from a wheel there is no pipelines/ folder: `run` is called in the project of `init`."""
+    from corpusmill.cli.run import run as command
+
+    seen: list[tuple[Path, dict[str, Any]]] = []
+    monkeypatch.setattr(command, "callback", lambda **given: seen.append((Path.cwd(), given)))
     monkeypatch.chdir(tmp_path)
     assert run("--executor", "inline") == 0
-    captured = capsys.readouterr()
-    assert "the project of `corpusmill init`, in corpusmill-demo" in captured.out
-    assert "done in" in captured.out
-    (outputs,) = (tmp_path / "corpusmill-demo/store/runs/starter").glob("*/outputs.json")
-    assert json.loads(outputs.read_text())["status"] == "done"
+    assert run("--executor", "inline", "--set", "length.min_words=9") == 0
+    assert "the project of `corpusmill init`, in corpusmill-demo" in capsys.readouterr().out
+    assert [place for place, _ in seen] == [tmp_path / "corpusmill-demo"] * 2
+    assert (tmp_path / "corpusmill-demo" / seen[0][1]["spec"]).is_file()
+    assert seen[1][1]["sets"] == ("length.min_words=9",)
+    assert Path.cwd() == tmp_path
