@@ -88,10 +88,12 @@ def _kill(pid: int, start: str) -> None:
 
 
 def _children(pid: int) -> list[int]:
+    """Return the children of a process; none of one that ends while it is looked at (`Path.glob` would raise then)."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(one) for one in path.read_text().split()]
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += [int(one) for one in (task / "children").read_text().split()]
     return found
 
 

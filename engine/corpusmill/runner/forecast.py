@@ -26,6 +26,11 @@ from corpusmill.runner.source_files import damage_text
 from corpusmill.runner.unit import Outcome, Unit
 from corpusmill.runner.worker import run_unit
 
+_LOCAL = (
+    "all work is kept in the folder {}: every node of the cluster at {} must share it, or what is on a node is lost "
+    "with the node; a run looks before it begins"
+)
+
 
 class WouldRunError(Exception):
     """A stage has work that is not committed."""
@@ -132,6 +137,8 @@ def forecast(
             one.reasons += _changes(stage, session, earlier)
         one.notes += [stale[text] for text in dict.fromkeys(_reference_texts(stage)) if text in stale]
         forecasts.append(one)
+    if forecasts and checked.spec.run.address and not store.storage.remote:
+        forecasts[0].notes.append(_LOCAL.format(store.uri, checked.spec.run.address))
     return forecasts
 
 

@@ -15,6 +15,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedError
 
 from corpusmill.errors import ExecutorError
+from corpusmill.runner.ray_nodes import expect_shared
 from corpusmill.runner.ray_pool import RayPool, start_actors
 from corpusmill.runner.reaper import Reaper
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
@@ -47,9 +48,13 @@ class RayExecutor:
         # Only over what this process starts: a cluster that is joined belongs to others.
         local = address is None and not ray.is_initialized()
         self._reaper = Reaper(record, _MARKER) if local and record is not None else None
+        self._own = False
         try:
             self._own = connect(address, workers)
+            expect_shared(settings)
         except BaseException:
+            if self._own:
+                ray.shutdown()
             self._dismiss_reaper()
             raise
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -149,7 +154,9 @@ def connect(address: str | None, workers: int | None) -> bool:
     for attempt in range(2):
         try:
             with _quiet_stdout(), _no_api_server():
-                ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+                # `local`: without it Ray joins a cluster that anyone has started on this machine.
+                here = {"address": "local", "_node_ip_address": "127.0.0.1"}
+                ray.init(**here, num_cpus=cpus, include_dashboard=False, **quiet)
         except Exception as error:
             ray.shutdown()
             if attempt:
