@@ -142,9 +142,11 @@ def alive(pid: int) -> bool:
 def children(pid: int) -> list[int]:
     """Return the living children of a process."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(one) for one in task.read_text().split()]
+    # A process may end while it is looked at, which `Path.glob` does not expect.
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += [int(one) for one in (task / "children").read_text().split()]
     return [one for one in found if alive(one)]
 
 
@@ -197,3 +199,18 @@ def processes() -> Any:
     return SimpleNamespace(
         alive=alive, children=children, descendants=descendants, kill=kill, in_background=in_background
     )
+
+
+@pytest.fixture(scope="session")
+def reliability(repository: Path) -> Any:
+    """The machinery of `make reliability`: small pipelines, kills at chosen places, clusters of several nodes."""
+    folder = str(repository / "benchmarks" / "reliability")
+    sys.path.insert(0, folder)
+    try:
+        import grid
+        import killing
+        import mill
+    finally:
+        sys.path.remove(folder)
+    names = {**vars(mill), **vars(killing), **vars(grid)}
+    return SimpleNamespace(**{name: value for name, value in names.items() if not name.startswith("_")})

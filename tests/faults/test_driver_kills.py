@@ -43,9 +43,10 @@ def moments(seed: int, count: int, span: float) -> Iterator[float]:
 @pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.soak)])
 def test_a_driver_killed_at_random(pit: Any, until: Any, processes: Any, kills: int) -> None:
     """Kill it over and over, each time somewhere else; then run once more: the tree of a run that lived."""
-    spec = pit.spec(steps(pit), run={"batch_bytes": 512})
+    how: dict[str, Any] = {"run": {"batch_bytes": 512}, "limits": {"deadline": None}}
+    spec = pit.spec(steps(pit), **how)
     began = time.monotonic()
-    pit.run(steps(pit), store="calm", run={"batch_bytes": 512})
+    pit.run(steps(pit), store="calm", **how)
     span = time.monotonic() - began
     for moment in moments(kills, kills, span):
         before = set(pit.store.glob("runs/pit/*/journal.jsonl"))
