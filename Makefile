@@ -4,7 +4,7 @@ BIN := .venv/bin
 PARALLEL ?= -n auto --maxprocesses 4 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt docs bench
+.PHONY: help setup demo test check fmt docs bench reliability soak
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -34,3 +34,9 @@ docs: setup ## write the generated pages and the pipelines' schema anew
 
 bench: setup ## measure; results go to benchmarks/results
 	$(BIN)/python benchmarks/run.py
+
+reliability: setup ## prove the promises here: crash, kill, corrupt; SECTIONS=... SCALE=small; writes docs/reliability.md
+	$(BIN)/python benchmarks/reliability/run.py $(SECTIONS) --scale $(or $(SCALE),full)
+
+soak: setup ## kill at random while 10^6 documents go through; MINUTES=30
+	CORPUSMILL_SOAK_MINUTES=$(or $(MINUTES),30) $(BIN)/python benchmarks/reliability/run.py soak

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+APART = ("reliability",)
+"""Groups that run only when they are named: proofs, not speeds (`make reliability`)."""
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
     if name is not None and name not in groups:
         raise SystemExit(f"no benchmarks {name!r}; there are: {', '.join(groups)}")
     failed = []
-    for group in [name] if name else groups:
+    for group in [name] if name else [one for one in groups if one not in APART]:
         print(f"== {group}", flush=True)
         if subprocess.run([sys.executable, HERE / group / "run.py", *options], check=False).returncode:
             failed.append(group)
