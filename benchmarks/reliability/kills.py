@@ -7,6 +7,7 @@ quiet one, which no clock is.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -40,7 +41,7 @@ class Counts:
     raylets: int
 
 
-SCALES = {"full": Counts(10, 10, 60, 10, 10, 8, 6), "small": Counts(5, 3, 10, 5, 3, 4, 2)}
+SCALES = {"full": Counts(10, 10, 60, 10, 10, 8, 6), "small": Counts(3, 2, 8, 6, 3, 2, 1)}
 
 
 def measure() -> dict[str, Any]:
@@ -48,29 +49,30 @@ def measure() -> dict[str, Any]:
     counts = SCALES[os.environ.get("CORPUSMILL_RELIABILITY_SCALE", "full")]
     draw = random.Random(1)
     kills: list[Kill] = []
-    with new_mill(TEXT) as mill:
-        kills += _note(_drivers(mill, [one for one in PHASES if one not in TORCH], counts.drivers, draw))
-        kills += _note(_own_raylets(mill, counts.raylets, draw))
-    with new_mill(MODEL) as mill:
-        calm = mill.trial()
-        mill.finish(calm)
-        kills += _note(_drivers(mill, TORCH, counts.torch, draw))
-        kills += _note(_on_the_way(mill, calm, counts.inline, draw))
-        with new_grid(mill.environment) as grid:
-            kills += _note(_on_the_way(mill, calm, counts.ray, draw, grid))
-            kills += _note(_lost(mill, calm, grid, counts.lost, draw))
-        spread = _note(_spread(mill, calm, counts.spread, draw))
+    spread: list[Kill] = []
+    # Ctrl-C reports what was done so far: all of it takes an hour.
+    with contextlib.suppress(KeyboardInterrupt):
+        with new_mill(MODEL) as mill:
+            calm = mill.trial()
+            mill.finish(calm)
+            _note(_on_the_way(mill, calm, counts.inline, draw), kills)
+            _note(_spread(mill, calm, counts.spread, draw), spread)
+            with new_grid(mill.environment) as grid:
+                _note(_on_the_way(mill, calm, counts.ray, draw, grid), kills)
+                _note(_lost(mill, calm, grid, counts.lost, draw), kills)
+            _note(_drivers(mill, TORCH, counts.torch, draw), kills)
+        with new_mill(TEXT) as mill:
+            _note(_own_raylets(mill, counts.raylets, draw), kills)
+            _note(_drivers(mill, [one for one in PHASES if one not in TORCH], counts.drivers, draw), kills)
     return report(kills, spread)
 
 
-def _note(kills: Iterator[Kill | None]) -> list[Kill]:
+def _note(kills: Iterator[Kill | None], found: list[Kill]) -> None:
     """Collect kills, telling each on stderr as it comes: an hour of silence is hard to trust."""
-    found = []
     for one in kills:
         if one is not None:
             found.append(one)
             print(f"{one.executor:7} {one.victim:7} {one.phase:19} {one.trouble or 'survived'}", file=sys.stderr)
-    return found
 
 
 def places(total: int, count: int, draw: random.Random) -> list[int]:

@@ -85,7 +85,7 @@ def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.005)
+        time.sleep(0.02)
     raise TimeoutError(f"waited {patience:g} s in vain for {what}")
 
 
@@ -169,8 +169,9 @@ class Mill:
     @property
     def environment(self) -> dict[str, str]:
         """What processes of runs, or of the cluster that they join, need in their environment."""
-        roots = f"{self.root}/trials/"
-        return {**os.environ, "WITNESS": str(self.root / "witness"), "WITNESS_ROOTS": roots, "NO_COLOR": "1"}
+        witness = {"WITNESS": str(self.root / "witness"), "WITNESS_ROOTS": f"{self.root}/trials/"}
+        # Ray on this machine alone takes loopback for its address, and does not ask the network for another.
+        return {**os.environ, **witness, "NO_COLOR": "1", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
     def trial(self, like: Trial | None = None) -> Trial:
         """Return a new store, empty or a copy of another."""
