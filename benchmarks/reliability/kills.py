@@ -22,26 +22,29 @@ from mill import MODEL, TEXT, Mill, Trial, new_mill
 
 VICTIMS = ("driver", "worker", "raylet", "node")
 TORCH = ("model training", "evaluation")
-BEFORE = {"model training": "tokens", "evaluation": "model"}
-"""Phase -> the last step that is finished before its kills begin, where the way there takes long."""
+WITHOUT_TORCH = tuple(phase for phase in PHASES if phase not in TORCH)
+ONE_UNIT = ("tokenizer training", *TORCH)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many kills: of drivers a phase (fewer where that needs torch), of drivers spread over a whole run; in how
-    many runs a worker dies in each phase, inline and on Ray; of drivers and of nodes on Ray; of a run's own raylet.
+    """How many runs: in which workers die on the way, of text and of models, inline and on Ray; with a driver killed in
+    each phase of text and of models; with nodes lost, drivers killed spread over all work, and raylets of their own.
     """
 
-    drivers: int
-    torch: int
-    spread: int
-    inline: int
+    text: int
+    models: int
     ray: int
+    drivers: int
+    model_drivers: int
     lost: int
+    spread: int
     raylets: int
 
 
-SCALES = {"full": Counts(10, 10, 60, 10, 10, 8, 6), "small": Counts(3, 2, 8, 6, 3, 2, 1)}
+SCALES = {"full": Counts(8, 8, 6, 10, 6, 8, 60, 6), "small": Counts(4, 5, 1, 1, 0, 1, 8, 1)}
+A_RUN = 3
+"""Kills in each phase of one run; of one unit of work (a training, say) only two, for the third ends the run."""
 
 
 def measure() -> dict[str, Any]:
@@ -50,20 +53,26 @@ def measure() -> dict[str, Any]:
     draw = random.Random(1)
     kills: list[Kill] = []
     spread: list[Kill] = []
-    # Ctrl-C reports what was done so far: all of it takes an hour.
-    with contextlib.suppress(KeyboardInterrupt):
-        with new_mill(MODEL) as mill:
-            calm = mill.trial()
-            mill.finish(calm)
-            _note(_on_the_way(mill, calm, counts.inline, draw), kills)
-            _note(_spread(mill, calm, counts.spread, draw), spread)
-            with new_grid(mill.environment) as grid:
-                _note(_on_the_way(mill, calm, counts.ray, draw, grid), kills)
-                _note(_lost(mill, calm, grid, counts.lost, draw), kills)
-            _note(_drivers(mill, TORCH, counts.torch, draw), kills)
-        with new_mill(TEXT) as mill:
-            _note(_own_raylets(mill, counts.raylets, draw), kills)
-            _note(_drivers(mill, [one for one in PHASES if one not in TORCH], counts.drivers, draw), kills)
+    # Ctrl-C reports what was done so far: all of it takes hours where cores are few.
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        text, model = stack.enter_context(new_mill(TEXT)), stack.enter_context(new_mill(MODEL))
+        calm = text.trial()
+        text.finish(calm)
+        _note(_on_the_way(text, None, calm, WITHOUT_TORCH, counts.text, draw), kills)
+        _note(_spread(text, calm, counts.spread, draw), spread)
+        with new_grid(text.environment) as grid:
+            _note(_lost(text, calm, grid, counts.lost, draw), kills)
+            _note(_on_the_way(text, None, calm, WITHOUT_TORCH, counts.ray, draw, grid), kills)
+        _note(_drivers(text, None, calm, WITHOUT_TORCH, counts.drivers, draw), kills)
+        start = model.trial()
+        model.finish(start, "--until", "tokens")
+        calm = model.trial(start)
+        model.finish(calm)
+        _note(_on_the_way(model, start, calm, TORCH, counts.models, draw), kills)
+        _note(_drivers(model, start, calm, TORCH, counts.model_drivers, draw), kills)
+        calm = text.trial()
+        text.finish(calm)
+        _note(_own_raylets(text, calm, counts.raylets, draw), kills)
     return report(kills, spread)
 
 
@@ -80,49 +89,48 @@ def places(total: int, count: int, draw: random.Random) -> list[int]:
     return [min(total, 1 + int((slot + draw.random()) * total / count)) for slot in range(count)] if total else []
 
 
-def _drivers(mill: Mill, phases: Sequence[str], count: int, draw: random.Random) -> Iterator[Kill | None]:
-    """Inline: the driver, in each of the phases, from a store that has all before the phase where that is torch's."""
+def _on_the_way(
+    mill: Mill,
+    start: Trial | None,
+    calm: Trial,
+    phases: Sequence[str],
+    runs: int,
+    draw: random.Random,
+    grid: Grid | None = None,
+) -> Iterator[Kill | None]:
+    """Workers in each of the phases of a run, which goes on; in so many runs, inline or on a cluster of two nodes."""
+    each = {phase: 2 if phase in ONE_UNIT else A_RUN for phase in phases}
+    by_phase = {phase: places(calm.count(phase), runs * each[phase], draw) for phase in phases}
+    for turn in range(runs):
+        strikes = {(phase, number): "worker" for phase in phases for number in by_phase[phase][turn::runs]}
+        yield from strike_on_the_way(mill, mill.trial(start), calm.published(), strikes, grid)
+
+
+def _drivers(
+    mill: Mill, start: Trial | None, calm: Trial, phases: Sequence[str], count: int, draw: random.Random
+) -> Iterator[Kill | None]:
+    """Inline: the driver, in each of the phases, from a store that has all before them."""
     for phase in phases:
-        start = None
-        if phase in BEFORE:
-            start = mill.trial()
-            mill.finish(start, "--until", BEFORE[phase])
-        calm = mill.trial(start)
-        mill.finish(calm)
         for number in places(calm.count(phase), count, draw):
             yield kill_and_finish(mill, mill.trial(start), calm.published(), (phase, number), "driver")
 
 
-def _on_the_way(
-    mill: Mill, calm: Trial, count: int, draw: random.Random, grid: Grid | None = None
-) -> Iterator[Kill | None]:
-    """A worker in each phase of one run, which goes on; in so many runs, inline or on a cluster of two nodes."""
-    by_phase = {phase: places(calm.count(phase), count, draw) for phase in PHASES}
-    for turn in range(count):
-        strikes = {(phase, numbers[turn]): "worker" for phase, numbers in by_phase.items() if numbers}
-        yield from strike_on_the_way(mill, mill.trial(), calm.published(), strikes, grid)
-
-
 def _lost(mill: Mill, calm: Trial, grid: Grid, count: int, draw: random.Random) -> Iterator[Kill | None]:
-    """On a cluster: whole nodes and raylets in passing, two in a run, and drivers; phase after phase in turn."""
+    """On a cluster: nodes and raylets on the way, one in each phase of a run; and a driver, the phases in turn."""
     for turn in range(count):
-        first, second = PHASES[2 * turn % len(PHASES)], PHASES[(2 * turn + 1) % len(PHASES)]
         strikes = {}
-        for phase, victim in (
-            ((first, "node"), (second, "raylet")) if turn % 2 else ((first, "raylet"), (second, "node"))
-        ):
-            strikes[phase, places(calm.count(phase), 1, draw)[0]] = victim
+        for place, phase in enumerate(WITHOUT_TORCH):
+            strikes[phase, places(calm.count(phase), 1, draw)[0]] = ("node", "raylet")[(place + turn) % 2]
         yield from strike_on_the_way(mill, mill.trial(), calm.published(), strikes, grid)
-        stop = (second, places(calm.count(second), 1, draw)[0])
+        phase = WITHOUT_TORCH[turn % len(WITHOUT_TORCH)]
+        stop = (phase, places(calm.count(phase), 1, draw)[0])
         yield kill_and_finish(mill, mill.trial(), calm.published(), stop, "driver", executor="ray", grid=grid)
 
 
-def _own_raylets(mill: Mill, count: int, draw: random.Random) -> Iterator[Kill | None]:
+def _own_raylets(mill: Mill, calm: Trial, count: int, draw: random.Random) -> Iterator[Kill | None]:
     """The raylet of the cluster that a run has started for itself: nothing of it can go on."""
-    calm = mill.trial()
-    mill.finish(calm)
     for turn in range(count):
-        phase = ("pass", "exchange", "export")[turn % 3]
+        phase = ("exchange", "pass", "export")[turn % 3]
         stop = (phase, places(calm.count(phase), 1, draw)[0])
         how = ("--workers", "2")
         yield kill_and_finish(mill, mill.trial(), calm.published(), stop, "raylet", *how, executor="ray")

@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -95,8 +96,11 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"no section {unknown[0]!r}; there are: {', '.join(sections())}")
     if arguments.here:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         measure(arguments.sections[0])
         return
+    # Ctrl-C is for the section that runs: it may report what it has done so far.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     failed = []
     environment = {**os.environ, SCALE: arguments.scale, "RAY_USAGE_STATS_ENABLED": "0"}
     for name in [] if arguments.render else arguments.sections or [one for one in sections() if one not in APART]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError, WorkerCrashedError
+from ray.exceptions import LocalRayletDiedError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.ray_nodes import expect_shared
@@ -121,6 +121,15 @@ def _outcome(reference: Any) -> Outcome:
     try:
         outcome: Outcome = ray.get(reference)
         return outcome
+    except LocalRayletDiedError:
+        # No other worker can be had through it: trying again would only blame the unit.
+        return Failed(
+            ExecutorError(
+                "the part of Ray that this command works through is gone: its raylet on this machine was killed",
+                expected="a raylet that lives as long as the run",
+                hint="check memory (dmesg), then run the same command again: finished work is kept",
+            )
+        )
     except (WorkerCrashedError, RayActorError) as error:
         return Died(f"died ({type(error).__name__})")
     except RayTaskError as error:
