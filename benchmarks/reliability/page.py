@@ -33,8 +33,11 @@ machine, kills and crashes included, and writes this page anew with your figures
 
     make reliability
 
-It takes about an hour on two cores. `make reliability SECTIONS=kills` runs one section, `SCALE=small` less of each,
-`make soak` kills for half an hour while a million documents go through.
+`make reliability SECTIONS=kills` runs one section, `SCALE=small` less of each; all at full scale takes hours on two
+cores. `make soak` kills at random for half an hour while a million documents go through. And in a few minutes, before
+your eyes: this runs the quickstart while killing its own workers and driver, and compares the bytes with a calm run's.
+
+    corpusmill demo --chaos
 
 Everything below was measured, nothing is written by hand: each table is one file of
 [benchmarks/results/reliability](../benchmarks/results/reliability), made by the module of the same name in
