@@ -48,7 +48,8 @@ class Chaos:
         self._draw = random.Random(seed)
         self._planned = len(moments)
         self.kills: list[Kill] = []
-        self.starts = 0
+        self.starts, self._resumed = 0, 1
+        self._finished: list[str] = []
         self._words: Sequence[str] = ()
 
     def run(self) -> list[Kill]:
@@ -109,9 +110,10 @@ class Chaos:
             where.take(event)
             if event.event == "worker_died":
                 self._tell_death(event)
-            elif event.event == "stage_started" and self.starts > 1:
+            elif event.event == "stage_started" and event.data["id"] not in self._finished:
                 self._tell_resumed(where)
-            elif event.event == "stage_finished" and where.done[-1] not in where.cached:
+            elif event.event == "stage_finished" and event.data["id"] not in self._finished:
+                self._finished.append(event.data["id"])
                 self._account.say(GOOD, f"{event.data['id']}: {outcome(event.data)}")
         return bool(events)
 
@@ -137,19 +139,21 @@ class Chaos:
         return True
 
     def _tell_death(self, event: Event) -> None:
-        """A worker died and the run goes on: its unit is sent again."""
-        killed = [kill for kill in self.kills if kill.victim != DRIVER]
-        if not killed:
+        """A worker died and the run goes on: its unit is sent again. Without a raylet it soon stops: said then."""
+        kill = self.kills[-1] if self.kills else None
+        if kill is None or kill.victim != WORKER:
             return
-        killed[-1].redone += 1
-        killed[-1].then = killed[-1].then or "went on"
-        data = event.data
-        self._account.say(NOTE, f"the run goes on: its work in {data['id']} is done by another worker")
+        if not kill.redone:
+            self._account.say(NOTE, f"the run goes on: another worker begins its work in {event.data['id']} again")
+        kill.redone += 1
+        kill.then = "went on"
 
     def _tell_resumed(self, where: Where) -> None:
-        if where.pace is None or where.pace.id in where.cached or where.done[len(where.cached) :]:
+        """Say, once a start, where it goes on and what it found done; a stage that is done is told only once."""
+        pace, stages = where.pace, len(where.done)
+        if pace is None or self._resumed == self.starts:
             return
-        pace, stages = where.pace, len(where.cached)
+        self._resumed = self.starts
         found = [f"{count(stages)} stage{'s' if stages > 1 else ''}"] if stages else []
         found += [f"{count(pace.cached)} of its {count(pace.total)} shards"] if pace.cached else []
         told = f"found done: {' and '.join(found)}" if found else "nothing was done before"

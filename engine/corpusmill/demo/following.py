@@ -44,7 +44,6 @@ class Where:
         self._began = 0.0
         self.pace: StagePace | None = None
         self.done: list[str] = []
-        self.cached: list[str] = []
 
     def take(self, event: Event) -> None:
         """Take one event."""
@@ -54,8 +53,6 @@ class Where:
         elif event.event == "stage_started":
             self.pace, self._began = StagePace(data["id"], position=self._places.get(data["id"], "")), self._now()
             self.pace.started(data)
-            if self.pace.total and self.pace.cached >= self.pace.total:
-                self.cached.append(self.pace.id)
         elif event.event == "shards_committed" and self.pace is not None:
             self.pace.committed(data, self._now() - self._began)
         elif event.event == "metrics" and self.pace is not None:

@@ -11,11 +11,14 @@ from corpusmill.runner.family import below
 DRIVER, WORKER, RAYLET = "driver", "worker", "raylet"
 TOLD = {DRIVER: "the driver", WORKER: "a worker", RAYLET: "the raylet (Ray's node manager)"}
 
+_NO_WORK = ("IDLE", "Agent")
+
 
 def victims(driver: int) -> Mapping[str, Sequence[int]]:
     """Return role -> processes of a run.
 
-    Workers of Ray say in their titles what they do; only those with work count, for to kill an idle one shows nothing.
+    Workers of Ray say in their titles what they do; only those with work count, for to kill an idle one shows nothing,
+    and Ray's agents, which have such titles too, do none.
     Without Ray the worker is a child of the driver.
     """
     workers: list[int] = []
@@ -25,7 +28,7 @@ def victims(driver: int) -> Mapping[str, Sequence[int]]:
         if not words or pid == driver:
             continue
         if words[0].startswith("ray::"):
-            workers += [] if "IDLE" in words[0] else [pid]
+            workers += [] if words[0].split()[0].endswith(_NO_WORK) else [pid]
         elif words[0].endswith("/raylet"):
             raylets.append(pid)
         elif _parent(pid) == driver and _is_inline_worker(words, driver):
