@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -88,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _code(arguments: Sequence[str] | None) -> int:
     try:
-        result = corpusmill.main(arguments, prog_name="corpusmill", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning(warnings.showwarning)
+            result = corpusmill.main(arguments, prog_name="corpusmill", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -99,3 +103,15 @@ def _code(arguments: Sequence[str] | None) -> int:
         complain(str(error))
         return error.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _show_warning(others: Callable[..., None]) -> Callable[..., None]:
+    """Show what observers of a run raise as people read it: which line of ours warns helps nobody."""
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *rest: Any, **named: Any) -> None:
+        if issubclass(category, RuntimeWarning) and filename.endswith("observers.py"):
+            complain(f"warning: {message}")
+        else:
+            others(message, category, filename, *rest, **named)
+
+    return show

@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpusmill.errors import StoreError
 from corpusmill.report.pace import is_heartbeat
 from corpusmill.report.plain import count, duration, table, visible
 from corpusmill.runner.records import RunRecord
 
-NOTES = {"interrupted": "interrupted; run the same command to resume"}
+NOTES = {
+    "interrupted": "interrupted; run the same command to resume",
+    "damaged": "damaged: the record cannot be read; what was published is apart from it, corpusmill verify reads that",
+}
 _SHOWN = {"done": "✓", "running": "▸", "waiting": "·", "stopped": "‖"}
 
 
 def run_facts(record: RunRecord) -> dict[str, Any]:
-    """Return one run as JSON values: status, when, how long, its stages and its last event."""
+    """Return one run as JSON values: status, when, how long, its stages and its last event.
+
+    A record that cannot be read (a disk that was full, a torn journal) is one of many: it must not hide the others.
+    """
+    try:
+        return _facts(record)
+    except StoreError as error:
+        named = {"name": record.name, "timestamp": record.timestamp, "status": "damaged"}
+        unknown = dict.fromkeys(("started", "seconds", "last_event"))
+        return {**named, **unknown, "executor": "", "folder": str(record.folder), "error": str(error), "stages": []}
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
     last = record.events[-1] if record.events else None
     started = next((one.time for one in record.events if one.event == "run_started"), None)
     return {
@@ -50,29 +66,29 @@ def stage_facts(record: RunRecord) -> list[dict[str, Any]]:
 def runs_text(records: Sequence[RunRecord]) -> str:
     """Return a table of runs, one a line, ending with a newline."""
     rows = [["name", "run", "status", "took", "stages", "last event"]]
-    for record in records:
-        facts = run_facts(record)
+    listed = [run_facts(record) for record in records]
+    for facts in listed:
         done = sum(stage["state"] == "done" for stage in facts["stages"])
         last = facts["last_event"] or {}
         event = f"{last.get('time', '-')} {last.get('event', '')} {last.get('stage') or ''}"
         rows.append(
             [
-                visible(record.name),
-                visible(record.timestamp),
-                visible(record.status),
+                visible(facts["name"]),
+                visible(facts["timestamp"]),
+                visible(facts["status"]),
                 duration(facts["seconds"]),
                 f"{done}/{len(facts['stages'])}",
                 visible(event),
             ]
         )
-    notes = sorted({NOTES[record.status] for record in records if record.status in NOTES})
+    notes = sorted({NOTES[facts["status"]] for facts in listed if facts["status"] in NOTES})
     return "\n".join([*table(rows, "...r", indent=""), *notes]) + "\n"
 
 
 def run_text(record: RunRecord) -> str:
     """Return one run in detail: its status and every stage, ending with a newline."""
     facts = run_facts(record)
-    head = f"{visible(record.name)} {visible(record.timestamp)}: {NOTES.get(record.status, visible(record.status))}"
+    head = f"{visible(record.name)} {visible(record.timestamp)}: {NOTES.get(facts['status'], visible(facts['status']))}"
     lines = [head, f"  folder {visible(record.folder)}", f"  started {visible(facts['started'] or '-')}"]
     if facts["seconds"] is not None:
         lines[-1] += f", took {duration(facts['seconds'])}"

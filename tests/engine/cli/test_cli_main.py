@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -89,6 +90,40 @@ def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: failing)
     with pytest.raises(ZeroDivisionError):
         cli.main(["check"])
+
+
+def test_what_an_observer_raises_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its class and what it raised, without the line of ours that warns."""
+    from types import SimpleNamespace
+
+    import pluggy
+
+    from corpusmill.plugin import hookspecs
+    from corpusmill.runner.observers import Observers
+
+    class Tracking:
+        @hookspecs.hookimpl
+        def corpusmill_run_finished(self, run: dict[str, object]) -> None:
+            raise OSError("disk full")
+
+    @click.command()
+    def running() -> None:
+        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager.add_hookspecs(hookspecs)
+        manager.register(Tracking(), "Tracking")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            Observers(manager).run_finished({})
+            warnings.warn("another", UserWarning, stacklevel=1)
+
+    other = SimpleNamespace(seen=[])
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_, **__: other.seen.append(str(message)))
+    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: running)
+    assert run("check") == 0
+    assert capsys.readouterr().err == "warning: observer Tracking raised OSError: disk full\n"
+    assert other.seen == ["another"]
 
 
 def test_version_names_what_results_depend_on(capsys: pytest.CaptureFixture[str]) -> None:

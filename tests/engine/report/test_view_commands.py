@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,20 @@ def test_status_lists_runs(typed: Any) -> None:
     code, out, _ = typed("status")
     assert code == 0
     assert out.splitlines()[1].split()[:3] == ["quickstart", "20261122T034429", "done"]
+
+
+@pytest.mark.parametrize("file", ["outputs.json", "journal.jsonl"])
+def test_a_damaged_record_hides_no_other_run(typed: Any, finished_run: RunRecord, file: str) -> None:
+    """A disk that was full left half a file: that run is listed as damaged, with the file, and all others as ever."""
+    other = finished_run.folder.with_name("20261122T034430")
+    shutil.copytree(finished_run.folder, other)
+    (other / file).write_text('{"torn\n{"torn\n')
+    code, out, _ = typed("status")
+    assert (code, [line.split()[2] for line in out.splitlines()[1:3]]) == (0, ["done", "damaged"])
+    code, out, _ = typed("status", "quickstart")
+    assert code == 0
+    assert str(other / file) in out.replace("\n", "")
+    assert json.loads(typed("status", "--json")[1])[1]["status"] == "damaged"
 
 
 def test_status_of_a_dead_run_says_how_to_resume(typed: Any, finished_run: RunRecord) -> None:
