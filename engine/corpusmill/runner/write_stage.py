@@ -38,14 +38,17 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     digest = dataset_digest(schema, entries)
     target = Path(operator.path()).absolute()
     made = make_key("write", _fingerprint(session, step, operator), digest)
-    published = _published(target, made)
-    files = [] if published else list(_files(operator, entries))
+    published, staging = _published(target, made), target.with_name(f".{target.name}.{made[:12]}")
+    # A run that was killed right before its last rename leaves all files finished.
+    finished = _published(staging, made) if published is None else None
+    files = [] if published or finished else list(_files(operator, entries))
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
     if published is None:
         _refuse_foreign(target, step.id, bool(getattr(step.options, "replace", False)))
-        staging = target.with_name(f".{target.name}.{made[:12]}")
-        records = _write(session, stage, progress, staging, files, schema, made)
-        published = _facts(session, records, schema, digest, made)
+        if finished is None:
+            records = _write(session, stage, progress, staging, files, schema, made)
+            finished = _facts(session, records, schema, digest, made)
+        published = finished
         _publish(staging, target, operator, published)
     rows = sum(one["rows"] for one in published["files"])
     session.outputs[step.id] = {
@@ -188,10 +191,12 @@ def _sources(session: Session) -> list[str]:
 
 def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:
     """Complete the staging folder and rename it into place; a folder it replaces goes afterwards."""
-    for name, data in operator.card(facts).items():
+    card = operator.card(facts)
+    for name, data in card.items():
         (staging / name).write_bytes(data)
     (staging / MANIFEST).write_bytes(canonical_json(facts))
     shutil.rmtree(staging / RECORDS, ignore_errors=True)
+    _remove_unnamed(staging, {MANIFEST, *card, *(one["name"] for one in facts["files"])})
     sync_folder(staging)
     old = target.with_name(f".{target.name}.old-{hash_json(os.getpid())[:8]}")
     if target.exists():
@@ -199,3 +204,10 @@ def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) 
     os.replace(staging, target)
     sync_folder(target.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_unnamed(staging: Path, named: set[str]) -> None:
+    """Remove what the manifest does not name: half a file, left beside its place by a worker that was killed."""
+    for path in staging.rglob("*"):
+        if path.is_file() and path.relative_to(staging).as_posix() not in named:
+            path.unlink(missing_ok=True)

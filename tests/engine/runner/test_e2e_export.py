@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,33 @@ def test_the_files_hold_the_dataset_by_split(exported: Any) -> None:
     assert sum(one["rows"] for one in manifest["files"]) == len(rows)
     leftovers = [path.name for path in exported.root.iterdir() if path.name.startswith(".out")]
     assert not leftovers
+
+
+def staging_of(mill: Any) -> Path:
+    """Return where an export is built before it is renamed into place."""
+    key = orjson.loads((mill.root / "out/corpusmill.json").read_bytes())["key"]
+    return Path(mill.root / f".out.{key[:12]}")
+
+
+def test_what_a_killed_worker_left_half_done_is_not_published(exported: Any) -> None:
+    """Half a file beside its place in the staging folder: the folder that appears holds what the manifest names."""
+    before = {name: content for name, (_, content) in state(exported.root / "out").items()}
+    staging = staging_of(exported)
+    (staging / "data").mkdir(parents=True)
+    shutil.rmtree(exported.root / "out")
+    (staging / "data/.train-00000-of-00001.parquet.123").write_bytes(b"half")
+    exported.run(steps_of(exported))
+    assert {name: content for name, (_, content) in state(exported.root / "out").items()} == before
+    assert not staging.exists()
+
+
+def test_an_export_killed_before_its_last_rename_is_only_renamed(exported: Any) -> None:
+    """All files finished and named by the manifest in the staging folder: none is encoded again."""
+    before = state(exported.root / "out")
+    (exported.root / "out").rename(staging_of(exported))
+    exported.run(steps_of(exported))
+    data = {name: told for name, told in state(exported.root / "out").items() if name.startswith("data/")}
+    assert data == {name: told for name, told in before.items() if name.startswith("data/")}
 
 
 def test_hugging_face_datasets_reads_the_folder(exported: Any) -> None:
