@@ -88,10 +88,13 @@ class InputError(CorpusmillError):
 
 
 class CorruptFile(InputError):
-    """One input file is damaged at `offset` (bytes in the stored file, or None when unknown)."""
+    """One input file is damaged at `offset` (bytes in the stored file, or None when unknown).
 
-    def __init__(self, name: str, reason: str, *, offset: int | None = None):
-        self.name, self.reason, self.offset = name, reason, offset
+    `limit`: the key of `limits` that a file goes beyond, which is whole otherwise; raising it lets the file be read.
+    """
+
+    def __init__(self, name: str, reason: str, *, offset: int | None = None, limit: str | None = None):
+        self.name, self.reason, self.offset, self.limit = name, reason, offset, limit
         place = name if offset is None else f"{name}, byte {offset}"
         super().__init__(f"{reason}: {name!r}", where=place)
 

@@ -40,8 +40,8 @@ def hash_file(path: Path) -> tuple[str, int]:
         return hash_stream(stream)
 
 
-def hash_stream(stream: IO[bytes], limit: int | None = None) -> tuple[str, int]:
-    """Return (hash, bytes) of what is left of a stream, or of its next `limit` bytes."""
+def hash_stream(stream: IO[bytes], limit: int | None = None, also: Any = None) -> tuple[str, int]:
+    """Return (hash, bytes) of what is left of a stream, or of its next `limit` bytes; `also`: a hasher fed the same."""
     hasher, size = xxhash.xxh3_128(), 0
     buffer = memoryview(bytearray(_CHUNK))
     while limit is None or size < limit:
@@ -50,6 +50,8 @@ def hash_stream(stream: IO[bytes], limit: int | None = None) -> tuple[str, int]:
         if not got:
             break
         hasher.update(buffer[:got])
+        if also is not None:
+            also.update(buffer[:got])
         size += got
     return hasher.hexdigest(), size
 

@@ -69,9 +69,12 @@ class Dataset:
         name = f"datasets/{digest}/manifest.json"
         manifest = read_manifest(store, name, f"no dataset {digest!r} in the store")
         expect_format(manifest, f"dataset {digest}", f"{store.uri}/{name}")
-        parts = read_table(store, FileRef.from_json(manifest["parts"]))
-        schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(manifest["arrow_schema"])))
-        entries = tuple(_entry(row) for row in parts.to_pylist())
+        try:
+            schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(manifest["arrow_schema"])))
+            parts = FileRef.from_json(manifest["parts"])
+        except (OSError, LookupError, TypeError, ValueError) as error:  # JSON still, but not what was written
+            raise damaged_manifest(store, name) from error
+        entries = tuple(_entry(row) for row in read_table(store, parts).to_pylist())
         if dataset_digest(schema, entries) != digest:
             raise damaged_manifest(store, name)
         return Dataset(store, digest, schema, entries)

@@ -89,7 +89,7 @@ class _Preview:
         """Read the first rows of a reader's input and make them datasets of the bench."""
         reader = build_operator(step, self._checked.spec.seed, self._checked.spec.base)
         reader.setup()
-        sample = sample_reader(reader, self._rows, ReadLimits(max_document_bytes=step.limits.max_document_bytes))
+        sample = sample_reader(reader, self._rows, ReadLimits.of(step.limits))
         self._samples[step.id] = sample
         self._digests[step.id, None] = self._bench.publish(sample.table.to_batches(), sample.table.schema).digest
         bad = as_documents(pa.Table.from_pylist(list(sample.rejected), schema=QUARANTINE))

@@ -20,6 +20,7 @@ from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.plugin.resolve import resolve
 from corpusmill.runner.files import LocalFile, find_files
 from corpusmill.runner.places import with_places
+from corpusmill.runner.promises import find_inputs
 
 _FILES = 4
 """So many files of an input a sample is taken from, evenly spread."""
@@ -83,7 +84,7 @@ def sample_reader(reader: Any, rows: int, limits: ReadLimits) -> Sample:
 
     Reads no further than it must, however large the input is. Ids are those that a run gives.
     """
-    files = _spread(find_files(reader.options.paths, Path(reader.context.base)))
+    files = _spread(find_inputs(reader, Path(reader.context.base)))
     reader.prepare(files)
     schema = canonical_schema({**reader.adds(), **ENGINE_COLUMNS})
     quarantine, damaged = Quarantine(), []

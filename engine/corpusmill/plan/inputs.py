@@ -41,6 +41,8 @@ def check_inputs(facts: Facts, base: Path, problems: Problems, *, deep: bool) ->
     """Check the files a step names; for a reader, also learn the columns it will make."""
     if isinstance(facts.instance, Reader):
         found = _reader_files(facts, base, problems) if deep else []
+        if deep and (listed := cast("Any", facts.options).checksums) is not None:
+            _check_file(facts, listed, base, problems)
         _reader_columns(facts, facts.instance, found, base)
     elif deep and facts.instance is not None:
         named = facts.instance.files()

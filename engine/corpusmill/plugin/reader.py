@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 
+from corpusmill.errors import CorruptFile
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.option import Options, Size, option
 from corpusmill.plugin.ports import Port
@@ -13,15 +14,43 @@ from corpusmill.plugin.ports import Port
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from corpusmill.spec.model import Limits
+
+
+EXPANSION_GRACE = 64_000_000
+"""Bytes of output before `max_expansion` counts: short files may compress well for honest reasons."""
+
 
 @dataclass(frozen=True)
 class ReadLimits:
-    """Bounds that keep hostile input from hurting: bytes a document, decompression ratio, JSON depth."""
+    """Bounds that keep hostile input from hurting; a spec sets them under `limits`."""
 
     max_document_bytes: int = 20_000_000
+    max_json_depth: int = 512
     max_expansion: int = 1_000
     """Largest ratio of decompressed to stored bytes, applied after the first 64 MB of output."""
-    max_depth: int = 512
+    max_expanded_bytes: int | None = 1_000_000_000_000
+    """Most bytes that a compressed file may hold; None = no bound."""
+
+    @staticmethod
+    def of(limits: Limits) -> ReadLimits:
+        """Return what the limits of a step say about reading."""
+        return ReadLimits(**{one.name: getattr(limits, one.name) for one in fields(ReadLimits)})
+
+    def exceeded(
+        self, name: str, stored: int, plain: int, *, what: str = "", at: int | None = None
+    ) -> CorruptFile | None:
+        """Return the error for a file, or a part of it (`what`), that expands too far; None where it does not.
+
+        `stored`, `plain`: bytes read so far and what came out of them. Ask while reading, before memory is taken.
+        """
+        if self.max_expanded_bytes is not None and plain > self.max_expanded_bytes:
+            reason = f"{what}holds more than {self.max_expanded_bytes:,} bytes, the limit max_expanded_bytes"
+            return CorruptFile(name, reason, offset=at, limit="max_expanded_bytes")
+        if plain > EXPANSION_GRACE and plain > self.max_expansion * stored:
+            reason = f"{what}expands more than {self.max_expansion:,}:1, the limit max_expansion (a bomb?)"
+            return CorruptFile(name, reason, offset=at, limit="max_expansion")
+        return None
 
 
 class InputFile(Protocol):
@@ -60,6 +89,13 @@ class Reject(Protocol):
         """
 
 
+class Expect(Options):
+    """What is known of an input before it is read."""
+
+    files: int | None = option(None, ge=0, help="how many files there are")
+    rows: int | None = option(None, ge=0, help="how many records there are in all of them, bad ones included")
+
+
 class Reader(Operator):
     """Reads files into documents.
 
@@ -89,6 +125,15 @@ class Reader(Operator):
         id: str | None = option(None, help="column that holds the ids; default: made from input, file and place")
         input: str | None = option(
             None, help="name of this input in ids made from places; default: the step's id", affects_result=False
+        )
+        # Neither affects a result: a file that is not what was promised is damaged, or the run fails.
+        checksums: str | None = option(
+            None,
+            help="list of the files' checksums as sha256sum (md5sum, sha512sum, …) writes it; every file must be in it",
+            affects_result=False,
+        )
+        expect: Expect | None = option(
+            None, help="what there is to be read: another number of files or rows fails the run", affects_result=False
         )
 
     @property

@@ -31,7 +31,9 @@ def _remembered(session: Session, stage: Stage) -> list[dict[str, Any]]:
     step = stage.steps[0]
     runs = reversed(list_runs(session.store.runs_root, session.checked.spec.name))
     last = next((run for run in runs if step.id in (run.outputs.get("ingredients") or {})), None)
-    told = {one["file"]: one for one in last.outputs.get("damaged") or [] if one.get("step") == step.id} if last else {}
+    entries = (last.outputs.get("damaged") or []) if last else []
+    # What only a limit kept out may be let in by now.
+    told = {one["file"]: one for one in entries if one.get("step") == step.id and not one.get("limit")}
     began = _began(last) if last is not None and told else None
     if began is None:
         return []

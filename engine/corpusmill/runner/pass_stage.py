@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,9 @@ from corpusmill.ledger.quarantine import DOCUMENTS
 from corpusmill.ledger.signals import merge_signals
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
+from corpusmill.plugin.reader import ReadLimits
 from corpusmill.runner.id_stage import Repeats, without_repeats
+from corpusmill.runner.promises import expect_records
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.source_files import find_shards, forget_files, prepare_reader, report_damaged
@@ -71,6 +73,8 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     _report_damage(session, stage, plan, ordered)
     kept = _without_damaged(session, plan, ordered)
     counts = _collect(session, stage, kept, seconds)
+    if stage.reads_files and session.limit is None:
+        expect_records(stage.steps[0], counts[0].rows_in)
     entries = [Entry(Part.from_json(record["part"]), None, record["splits"]) for record in kept]
     repeats = _without_repeats(session, stage, progress, entries, counts)
     _check_limits(session, stage, counts)
@@ -122,19 +126,14 @@ def _schemas(schema: pa.Schema, operators: list[Any]) -> list[pa.Schema]:
 def _file_sources(
     session: Session, stage: Stage, reader: Any, reader_recipe: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[Any], list[int], list[dict[str, Any]]]:
-    limits = stage.steps[0].limits
+    limits = asdict(ReadLimits.of(stage.steps[0].limits))
+    # These decide which records are read, so unlike other limits they are part of the key.
+    decisive = [limits["max_document_bytes"], limits["max_json_depth"]]
     sources, identities, weights = [], [], []
     shards, damaged = find_shards(session, stage, reader, reader_recipe)
     for shard in shards:
-        sources.append(
-            {
-                "kind": "files",
-                "ranges": [one.to_json() for one in shard],
-                "limits": {"max_document_bytes": limits.max_document_bytes},
-            }
-        )
-        # The bound on documents decides what is read, so unlike other limits it is part of the key.
-        identities.append([[one.identity for one in shard], limits.max_document_bytes])
+        sources.append({"kind": "files", "ranges": [one.to_json() for one in shard], "limits": limits})
+        identities.append([[one.identity for one in shard], decisive])
         weights.append(sum(_weight(reader, one) for one in shard))
     return sources, identities, weights, damaged
 
@@ -187,6 +186,10 @@ def _usable(session: Session, stage: Stage, key: str) -> dict[str, Any] | None:
         return None
     if session.retry and key not in session.retried and _failed_rows(stage, record):
         session.retried.add(key)
+        session.store.forget(key, later=True)
+        return None
+    then = record.get("kept_out", {}).get("limits", {})
+    if any(getattr(stage.steps[0].limits, name) != bound for name, bound in then.items()):
         session.store.forget(key, later=True)
         return None
     files = [Part.from_json(record["part"]).file, *(Part.from_json(one).file for one in record["removed"].values())]
@@ -247,9 +250,9 @@ def _pools(session: Session, stage: Stage, plan: PassPlan) -> Any:
 def _report_damage(session: Session, stage: Stage, plan: PassPlan, records: list[dict[str, Any]]) -> None:
     damaged = {one["file"]: (one["reason"], one["offset"]) for one in plan.damaged}
     damaged |= {name: (reason, offset) for record in records for name, reason, offset in record["damaged"]}
-    step = stage.steps[0].id
+    kept_out = {name for record in records for name in record.get("kept_out", {}).get("files", ())}
     listed = [
-        {"step": step, "file": name, "reason": reason, "offset": offset}
+        {"step": stage.steps[0].id, "file": name, "reason": reason, "offset": offset, "limit": name in kept_out}
         for name, (reason, offset) in sorted(damaged.items())
     ]
     report_damaged(session, stage, listed)

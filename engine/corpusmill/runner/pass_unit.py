@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,8 @@ from corpusmill.runner.workspace import Workspace
 
 GATHERED = 1 << 20
 """Bytes up to which the small batches of neighbouring files go through the chain together."""
+_EXPANSION = ("max_expansion", "max_expanded_bytes")
+"""Limits that keep out whole files, and are in no key."""
 
 
 def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done:
@@ -33,6 +35,7 @@ def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done
     """
     crumb = Breadcrumb(workspace.crumb_path(key))
     damaged: list[list[Any]] = []
+    too_far: list[str] = []
     while True:
         attempt = _Attempt(payload, workspace, crumb, [name for name, *_ in damaged])
         try:
@@ -41,10 +44,15 @@ def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done
         except CorruptFile as error:
             attempt.abandon()
             damaged.append([error.name, error.reason, error.offset])
+            too_far += [error.name] if error.limit is not None else []
         except BaseException:
             attempt.abandon()
             raise
     record["damaged"] = damaged
+    if too_far:
+        limits = payload["source"]["limits"]
+        # Whole files that limits keep out: under others this record is not used, so that they are read then.
+        record["kept_out"] = {"files": too_far, "limits": {name: limits[name] for name in _EXPANSION}}
     if not (damaged and payload["on_corrupt_file"] == "fail"):
         crumb.put(COMMIT)
         exact = all(operator.exact for operator in attempt.operators)
@@ -83,9 +91,8 @@ class _Attempt:
     def run(self) -> dict[str, Any]:
         """Write all rows and publish the files; nothing is committed here."""
         self._crumb.put(READ)
-        batches = limited(self._batches(), self._payload["limit"])
         most = self._payload["batch_bytes"]
-        for chunk in self.chain.run(numbered(gathered(batches, min(most, GATHERED)), most)):
+        for chunk in self.chain.run(numbered(gathered(self._batches(), min(most, GATHERED)), most)):
             batch = conform(chunk.batch, self._schemas[-1])
             self._count(batch)
             self._main.write(batch)
@@ -129,11 +136,12 @@ class _Attempt:
         for writer in (self._main, *self._writers.values()):
             writer.abandon()
 
-    def _batches(self) -> Generator[pa.RecordBatch]:
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        limit = self._payload["limit"]
         if self._from_files:
             counts, quarantine = self.chain.counts[0], self.chain.quarantine
-            return file_batches(self.operators[0], self._source, self._schemas[0], counts, quarantine)
-        return part_batches(self._workspace.store, self._source, self._schemas[0])
+            return file_batches(self.operators[0], self._source, self._schemas[0], counts, quarantine, limit)
+        return limited(part_batches(self._workspace.store, self._source, self._schemas[0]), limit)
 
     def _take_removed(self, step: int, batch: pa.RecordBatch) -> None:
         writer = self._writers.get(str(step))

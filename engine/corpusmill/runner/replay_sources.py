@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from corpusmill.dataset.store import Store
 from corpusmill.errors import CorruptFile, InputError
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import Quarantine
+from corpusmill.plugin.reader import ReadLimits
 from corpusmill.runner.files import LocalFile, find_files
 from corpusmill.runner.id_index import Asked, narrowed
 from corpusmill.runner.source_files import FileIndex
 from corpusmill.runner.sources import file_batches, range_hash
 
-_LARGEST_DOCUMENT = 1 << 40
-"""Bytes: what the run read was within its limits, so reading it again needs none."""
+_LIMITS = asdict(
+    ReadLimits(max_document_bytes=1 << 40, max_json_depth=1 << 20, max_expansion=1 << 40, max_expanded_bytes=None)
+)
+"""What the run read was within its limits, so reading it again needs none."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def file_row(reader: Any, recipe: Mapping[str, Any], store: Store, file: str, of
     for start, stop, expected in _ranges(reader, recipe, store, found, offset):
         source = {
             "ranges": [[file, found.path, start, stop, expected, found.size]],
-            "limits": {"max_document_bytes": _LARGEST_DOCUMENT},
+            "limits": _LIMITS,
             "skip": [],
         }
         for batch in file_batches(reader, source, schema, StepCounts(), Quarantine()):

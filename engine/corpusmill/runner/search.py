@@ -190,14 +190,14 @@ def _tables(record: RunRecord, listed: Iterable[Mapping[str, Any]]) -> Iterator[
     """Yield (entry of `outputs.json`, table) of ledgers, quarantines or values, memory-mapped one at a time."""
     import pyarrow as pa
 
-    from corpusmill.dataset.store import Store
+    from corpusmill.dataset.store import FileRef, Store
 
-    storage = Store(record.store).storage
+    store = Store(record.store)
     for entry in listed:
         # By its name in the store, so that a store may be moved or be remote.
         name = _IN_STORE.search(str(entry["path"]))
         try:
-            path = storage.fetch(name[1]) if name else Path(str(entry["path"]))
+            path = store.path(FileRef(name[2], 0, name[3])) if name else Path(str(entry["path"]))
             with pa.memory_map(str(path)) as source:
                 yield entry, pa.ipc.open_file(source).read_all()
         except (OSError, pa.ArrowInvalid) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -11,13 +11,16 @@ from corpusmill.dataset.hashing import canonical_json, hash_json
 from corpusmill.dataset.store import Store, make_key
 from corpusmill.errors import CorruptFile, InputError
 from corpusmill.plan.stages import Stage
-from corpusmill.runner.files import LocalFile, find_files
+from corpusmill.runner.files import LocalFile
+from corpusmill.runner.promises import Checksums, expect_files, find_inputs, read_checksums
 from corpusmill.runner.session import Session, StageProgress
 from corpusmill.runner.shards import Range, group_ranges
 from corpusmill.runner.unit import Done, Unit
 
 _BATCH_BYTES = 256 << 20
 _BATCH_FILES = 500
+_PROMISES = ("checksums", "expect")
+"""Options of every reader that say nothing about how files are cut."""
 
 
 def find_shards(
@@ -27,23 +30,32 @@ def find_shards(
 
     Damage is told at the end of the stage, when reading has found all of it: people mend files once.
     """
-    files = find_files(reader.options.paths, session.base)
-    index = FileIndex(session.store, recipe, reader)
-    known = {file.name: ranges for file in files if (ranges := index.get(file)) is not None}
+    files = find_inputs(reader, session.base)
+    expect_files(stage.steps[0], files)
+    listed = read_checksums(reader, session.base)
     damaged: list[dict[str, Any]] = []
-    units = list(_units([file for file in files if file.name not in known], recipe, reader))
+    if listed is not None:
+        faults = listed.faults(files, reader.options.paths, session.base)
+        damaged += [_entry(stage, name, reason, None) for name, reason in faults]
+        session.noticed.extend(damaged)
+        files = [file for file in files if file.path in listed.digests]
+    index = FileIndex(session.store, recipe, reader)
+    promised = listed.digests if listed is not None else {}
+    known = {file.name: ranges for file in files if (ranges := index.get(file, promised.get(file.path))) is not None}
+    units = list(_units([file for file in files if file.name not in known], recipe, listed))
     if units:
         # Observers hear of the stage when its shards are known; looking at files is not one of its shards.
         progress = StageProgress(stage.id, [], "identify", len(units), silent=True)
 
         def done(unit: Unit, result: Done) -> None:
-            damaged.extend(_entry(stage, *one) for one in result.record["damaged"])
-            session.noticed.extend(_entry(stage, *one) for one in result.record["damaged"])
+            found = [_entry(stage, *one) for one in result.record["damaged"]]
+            damaged.extend(found)
+            session.noticed.extend(found)
             for ranges in result.record["files"]:
                 known[ranges[0][0]] = [Range(*one) for one in ranges]
 
         session.run(stage, progress, units, done)
-        index.put(files, known)
+        index.put(files, known, promised)
     shards = group_ranges((known[file.name] for file in files if file.name in known), reader.options.shard)
     return list(shards), damaged
 
@@ -55,7 +67,7 @@ def forget_files(session: Session, reader: Any, recipe: dict[str, Any]) -> None:
 
 def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
     """Let the reader look at its files once (to infer a schema)."""
-    files = find_files(reader.options.paths, session.base)
+    files = find_inputs(reader, session.base)
     while True:
         try:
             reader.prepare(files)
@@ -99,40 +111,51 @@ def _at(offset: int | None) -> str:
     return "" if offset is None else f" (byte {offset})"
 
 
-def _units(files: list[LocalFile], recipe: dict[str, Any], reader: Any) -> Iterator[Unit]:
+def _units(files: list[LocalFile], recipe: dict[str, Any], listed: Checksums | None) -> Iterator[Unit]:
     batch: list[LocalFile] = []
     held = 0
     for file in files:
         batch.append(file)
         held += file.size
         if held >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
-            yield _unit(batch, recipe)
+            yield _unit(batch, recipe, listed)
             batch, held = [], 0
     if batch:
-        yield _unit(batch, recipe)
+        yield _unit(batch, recipe, listed)
 
 
-def _unit(files: list[LocalFile], recipe: dict[str, Any]) -> Unit:
-    payload = {"reader": recipe, "files": [file.to_json() for file in files]}
-    return Unit(make_key("identify", payload["files"]), "identify", payload)
+def _unit(files: list[LocalFile], recipe: dict[str, Any], listed: Checksums | None) -> Unit:
+    payload = {
+        "reader": recipe,
+        "files": [file.to_json() for file in files],
+        "checksums": {file.name: listed.digests[file.path] for file in files} if listed is not None else {},
+        "listed": listed.name if listed is not None else "",
+    }
+    return Unit(make_key("identify", payload["files"], payload["checksums"]), "identify", payload)
 
 
 class FileIndex:
-    """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again."""
+    """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again.
+
+    A file whose checksum is promised is known only if it was compared with that checksum.
+    """
 
     def __init__(self, store: Store, recipe: dict[str, Any], reader: Any):
         self._store = store
-        cut = [recipe["uses"], reader.version, reader.counts, recipe["options"], recipe["base"], reader.options.shard]
+        options = {name: value for name, value in recipe["options"].items() if name not in _PROMISES}
+        cut = [recipe["uses"], reader.version, reader.counts, options, recipe["base"], reader.options.shard]
         self._name = f"inputs/{hash_json(cut)}.json"
         try:
             self._entries: dict[str, Any] = orjson.loads(store.storage.read(self._name))
         except (FileNotFoundError, orjson.JSONDecodeError):
             self._entries = {}
 
-    def get(self, file: LocalFile) -> list[Range] | None:
+    def get(self, file: LocalFile, promised: str | None = None) -> list[Range] | None:
         """Return a file's ranges if it looks as it did."""
         entry = self._entries.get(file.path)
         if entry is None or entry[:2] != [file.size, file.modified]:
+            return None
+        if promised is not None and entry[3:] != [promised]:
             return None
         return [Range(*one) for one in entry[2]]
 
@@ -141,10 +164,16 @@ class FileIndex:
         entry = self._entries.get(path)
         return None if entry is None else [Range(*one) for one in entry[2]]
 
-    def put(self, files: list[LocalFile], known: dict[str, list[Range]]) -> None:
-        """Remember what was found."""
+    def put(self, files: list[LocalFile], known: dict[str, list[Range]], promised: Mapping[str, str]) -> None:
+        """Remember what was found, and the checksums that were compared (by path)."""
+        compared = {path: [digest] for path, digest in promised.items()}
         entries = {
-            file.path: [file.size, file.modified, [one.to_json() for one in known[file.name]]]
+            file.path: [
+                file.size,
+                file.modified,
+                [one.to_json() for one in known[file.name]],
+                *compared.get(file.path, []),
+            ]
             for file in files
             if file.name in known
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from corpusmill.dataset.selection import Selection
 from corpusmill.dataset.store import Store
 from corpusmill.errors import CorpusmillError, CorruptFile, InputError, OperatorError
 from corpusmill.ledger.counts import StepCounts
-from corpusmill.ledger.quarantine import Quarantine
+from corpusmill.ledger.quarantine import RAW_BYTES, Quarantine
 from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.runner.files import LocalFile
 from corpusmill.runner.hashed_file import HashedFile
@@ -32,24 +32,36 @@ def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> 
 
 
 def file_batches(
-    reader: Any, source: Mapping[str, Any], schema: pa.Schema, counts: StepCounts, quarantine: Quarantine
+    reader: Any,
+    source: Mapping[str, Any],
+    schema: pa.Schema,
+    counts: StepCounts,
+    quarantine: Quarantine,
+    limit: int | None = None,
 ) -> Generator[pa.RecordBatch]:
     """Yield the documents of a shard's file ranges with the engine's columns; bad records go to quarantine.
 
-    Raises CorruptFile for a damaged file and InputError for one that changed since it was hashed.
+    With a `limit` reading ends at that document, and bad records behind it count as not read, whatever the reader
+    looked at with them. Raises CorruptFile for a damaged file and InputError for one that changed since it was hashed.
     """
     limits = ReadLimits(**source["limits"])
     for name, path, start, stop, expected, size in source["ranges"]:
         if name in source["skip"]:
             continue
+        if limit is not None and limit <= 0:
+            return
         file = _checked_file(reader, LocalFile(name, path, size), start, stop, expected)
-        reject = _Rejects(reader.input_name, name, counts, quarantine)
-        with contextlib.closing(_read(reader, Slice(file, start, stop, limits), reject, expected)) as batches:
-            for batch in batches:
+        rejects = _Rejects(reader.input_name, name, counts, quarantine)
+        with contextlib.closing(_read(reader, Slice(file, start, stop, limits), rejects, expected)) as batches:
+            for batch in batches if limit is None else _first(batches, limit):
                 if batch.num_rows:
                     counts.rows_in += batch.num_rows
                     counts.rows_out += batch.num_rows
+                    limit = None if limit is None else limit - batch.num_rows
+                    rejects.settle(int(batch.column("offset")[-1].as_py()) if limit == 0 else None)
                     yield conform(with_places(batch, reader, name), schema)
+        if limit is None or limit > 0:
+            rejects.settle()
 
 
 def limited(batches: Generator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -58,11 +70,15 @@ def limited(batches: Generator[pa.RecordBatch], limit: int | None) -> Iterator[p
         yield from batches
         return
     with contextlib.closing(batches):
-        for batch in batches:
-            yield batch.slice(0, limit)
-            limit -= batch.num_rows
-            if limit <= 0:
-                return
+        yield from _first(batches, limit)
+
+
+def _first(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
+        if limit <= 0:
+            return
 
 
 def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
@@ -75,23 +91,28 @@ def range_hash(reader: Any, file: LocalFile, start: int, stop: int) -> str:
 
 
 class _Rejects:
-    """Counts and quarantines the records that a reader turns away."""
+    """Counts and quarantines the records that a reader turns away, once it is known that they are read."""
 
     def __init__(self, source: str, file: str, counts: StepCounts, quarantine: Quarantine):
         self._source, self._file, self._counts, self._quarantine = source, file, counts, quarantine
+        self._held: list[dict[str, Any]] = []
 
     def __call__(self, raw: bytes, offset: int, reason: str, detail: str = "", length: int | None = None) -> None:
-        self._counts.rows_in += 1
-        self._counts.quarantine(reason)
-        self._quarantine.add(
-            file=self._file,
-            offset=offset,
-            reason=reason,
-            detail=detail,
-            raw=raw,
-            length=length,
-            id=place_ids(self._source, self._file, np.array([offset], np.int64))[0].as_py(),
-        )
+        # A reader may hand out a view of its buffer; what is kept is cut to size here.
+        record = {"raw": bytes(raw[:RAW_BYTES]), "length": len(raw) if length is None else length}
+        self._held.append({"offset": offset, "reason": reason, "detail": detail, **record})
+
+    def settle(self, before: int | None = None) -> None:
+        """Take the held records; with `before`, only those at lower offsets, and forget the others."""
+        held, self._held = self._held, []
+        taken = [one for one in held if before is None or one["offset"] < before]
+        if not taken:
+            return
+        ids = place_ids(self._source, self._file, np.array([one["offset"] for one in taken], np.int64)).to_pylist()
+        for one, name in zip(taken, ids, strict=True):
+            self._counts.rows_in += 1
+            self._counts.quarantine(one["reason"])
+            self._quarantine.add(file=self._file, id=name, **one)
 
 
 def _read(reader: Any, part: Slice, reject: Any, expected: str) -> Generator[pa.RecordBatch]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from corpusmill.spec.fields import Fields
-from corpusmill.spec.model import Limits, PluginName, RunSettings, Spec, Step
+from corpusmill.spec.model import DEEPEST_JSON, Limits, PluginName, RunSettings, Spec, Step
 from corpusmill.spec.nodes import ListNode, MapNode, Node, is_null, marks_below, plain
 from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.problems import Path as Place
@@ -16,7 +16,16 @@ from corpusmill.spec.scalars import type_name
 VERSION = 1
 TOP_KEYS = ("corpusmill", "name", "seed", "params", "plugins", "store", "limits", "run", "steps", "search")
 STEP_KEYS = ("id", "uses", "with", "needs", "column", "keep", "resources", "limits")
-LIMIT_KEYS = ("max_bad_fraction", "max_bad_records", "max_document_bytes", "on_corrupt_file", "deadline")
+LIMIT_KEYS = (
+    "max_bad_fraction",
+    "max_bad_records",
+    "max_document_bytes",
+    "max_json_depth",
+    "max_expansion",
+    "max_expanded_bytes",
+    "on_corrupt_file",
+    "deadline",
+)
 RUN_KEYS = ("executor", "address", "workers", "in_flight", "batch_bytes", "scratch", "track")
 RESOURCE_KEYS = ("cpus", "gpus", "memory", "actors", "workers", "accelerator")
 SEARCH_KEYS = ("method", "vary", "objective", "trials", "seeds", "stop", "concurrent")
@@ -135,13 +144,17 @@ def _limits(fields: Fields, around: Limits) -> Limits:
         "max_bad_fraction": limits.number("max_bad_fraction", most=1.0),
         "max_bad_records": limits.integer("max_bad_records"),
         "max_document_bytes": limits.size("max_document_bytes"),
+        "max_json_depth": limits.integer("max_json_depth", least=1, most=DEEPEST_JSON),
+        "max_expansion": limits.integer("max_expansion", least=1),
         "on_corrupt_file": limits.text("on_corrupt_file", ("fail", "quarantine")),
     }
-    deadline = node.items.get("deadline")
-    if deadline is not None and not is_null(deadline):
-        values["deadline"] = limits.duration("deadline")
-    changed = replace(around, **{name: value for name, value in values.items() if value is not None})
-    return replace(changed, deadline=None) if deadline is not None and is_null(deadline) else changed
+    unbounded: dict[str, Any] = {}
+    for name, read in (("max_expanded_bytes", limits.size), ("deadline", limits.duration)):
+        if name in node.items and is_null(node.items[name]):
+            unbounded[name] = None
+        elif name in node.items:
+            values[name] = read(name)
+    return replace(around, **{name: value for name, value in values.items() if value is not None}, **unbounded)
 
 
 def _steps(fields: Fields, limits: Limits, problems: Problems) -> tuple[Step, ...]:

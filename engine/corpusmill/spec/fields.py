@@ -38,11 +38,12 @@ class Fields:
         self._wrong(name, f"{name} is {value!r}", f"one of {', '.join(allowed)}", nearest(value, allowed))
         return None
 
-    def integer(self, name: str, least: int = 0) -> int | None:
-        """An integer of at least `least`."""
+    def integer(self, name: str, least: int = 0, most: int | None = None) -> int | None:
+        """An integer between `least` and `most`."""
         value: int | None = self._scalar(name, int, "a whole number")
-        if value is not None and value < least:
-            self._wrong(name, f"{name} is {value}", f"at least {least}")
+        if value is not None and not (least <= value and (most is None or value <= most)):
+            expected = f"at least {least}" if most is None else f"between {least} and {most}"
+            self._wrong(name, f"{name} is {value}", expected)
             return None
         return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from corpusmill.spec.model import Limits, RunSettings
+from corpusmill.spec.model import DEEPEST_JSON, Limits, RunSettings
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,15 @@ LIMITS = _defaults(
         Key("max_bad_fraction", "number", "largest share of records in quarantine", least=0, most=1),
         Key("max_bad_records", "int", "most records in quarantine", least=0),
         Key("max_document_bytes", "size", "largest document; larger ones go to quarantine"),
+        Key(
+            "max_json_depth",
+            "int",
+            "deepest nesting of a JSON record; deeper ones go to quarantine",
+            least=1,
+            most=DEEPEST_JSON,
+        ),
+        Key("max_expansion", "int", "largest ratio of decompressed to stored bytes of a file, beyond 64 MB", least=1),
+        Key("max_expanded_bytes", "size", "most bytes that one compressed file holds; `null` for no bound", null=True),
         Key("on_corrupt_file", "text", "what a damaged file does to the run", choices=("fail", "quarantine")),
         Key("deadline", "duration", "longest time of one operator call on one batch; `null` for none", null=True),
     ),

@@ -10,6 +10,9 @@ from typing import Any
 from corpusmill.spec.problems import Mark, redact
 from corpusmill.spec.problems import Path as Place
 
+DEEPEST_JSON = 1024
+"""Levels of nesting that the JSON parser takes at most."""
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -39,11 +42,19 @@ class Ref:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may go wrong; enters no fingerprint."""
+    """How much may go wrong; enters no fingerprint.
+
+    But `max_document_bytes` and `max_json_depth` decide which records are read: they enter keys of file shards.
+    """
 
     max_bad_fraction: float = 0.01
     max_bad_records: int | None = None
     max_document_bytes: int = 20_000_000
+    max_json_depth: int = 512
+    max_expansion: int = 1_000
+    """Largest ratio of decompressed to stored bytes of a file, once 64 MB have come out of it."""
+    max_expanded_bytes: int | None = 1_000_000_000_000
+    """Most bytes that one compressed file may hold; None = no bound (`max_expanded_bytes: null`)."""
     on_corrupt_file: str = "fail"  # or "quarantine"
     deadline: float | None = 60.0
     """Seconds one operator call may take on one batch; None = no deadline (`deadline: null`)."""

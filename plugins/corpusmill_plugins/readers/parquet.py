@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from corpusmill import CorruptFile, InputError, InputFile, Reader, ReadLimits, Reject, Slice, option
+from corpusmill import CorruptFile, InputError, InputFile, Reader, Reject, Slice, option
 from corpusmill_plugins.readers.columns import column_map
+from corpusmill_plugins.readers.pages import largest_value, page_sizes
 from corpusmill_plugins.readers.rows import checked_batch
 from corpusmill_plugins.readers.schemas import Schemas, decode_schema, encode_schema
-from corpusmill_plugins.readers.streams import EXPANSION_GRACE, Watched
+from corpusmill_plugins.readers.streams import Watched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 4 << 20
 MOST_ROWS = 8192
+LARGEST_BATCH = 64 << 20
+"""Bytes that a batch may have at worst."""
 
 
 class Parquet(Reader):
@@ -55,9 +58,10 @@ class Parquet(Reader):
         seen: tuple[str, list[str]] | None = None
         for file in files:
             try:
-                with _opened(file) as parquet:
-                    seen = seen or (file.name, parquet.schema_arrow.names)
-                    self._schemas.add(file.name, parquet.schema_arrow)
+                with _opened(file) as opened:
+                    schema = opened.parquet.schema_arrow
+                    seen = seen or (file.name, schema.names)
+                    self._schemas.add(file.name, schema)
             except CorruptFile:
                 continue
         if seen and not self._schemas.merged:
@@ -79,9 +83,9 @@ class Parquet(Reader):
 
     def ranges(self, file: InputFile) -> list[tuple[int, int]]:
         """Group row groups into ranges of about `shard` stored bytes."""
-        with _opened(file) as parquet:
-            self._schemas.check(file.name, parquet.schema_arrow)
-            metadata = parquet.metadata
+        with _opened(file) as opened:
+            self._schemas.check(file.name, opened.parquet.schema_arrow)
+            metadata = opened.parquet.metadata
             cuts, filled = [0], 0
             for group in range(metadata.num_row_groups):
                 size = _stored_bytes(metadata, group)
@@ -93,40 +97,62 @@ class Parquet(Reader):
 
     def read(self, part: Slice, reject: Reject) -> Iterator[pa.RecordBatch]:
         """Yield the rows of row groups [start, stop), about 4 MB a batch."""
-        with _opened(part.file) as parquet:
-            self._schemas.check(part.file.name, parquet.schema_arrow)
-            metadata = parquet.metadata
-            counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-            if sum(counts) != metadata.num_rows:
-                raise CorruptFile(part.file.name, "footer and row groups disagree on the number of rows")
+        with _opened(part.file) as opened:
+            parquet, name = opened.parquet, part.file.name
+            self._schemas.check(name, parquet.schema_arrow)
+            groups = [parquet.metadata.row_group(group) for group in range(parquet.metadata.num_row_groups)]
+            counts = [group.num_rows for group in groups]
+            if sum(counts) != parquet.metadata.num_rows:
+                raise CorruptFile(name, "footer and row groups disagree on the number of rows")
+            if error := part.limits.exceeded(name, part.file.size, sum(group.total_byte_size for group in groups)):
+                raise error
             for group in range(part.start, part.stop):
                 row, end = sum(counts[:group]), sum(counts[: group + 1])
-                for batch in self._group(parquet, group, part):
-                    yield checked_batch(batch, row, self._schemas, part.limits, reject)
-                    row += batch.num_rows
+                for batch, rows in self._group(opened, group, row, part, reject):
+                    yield batch
+                    row += rows
                 if row != end:
-                    raise CorruptFile(part.file.name, f"row group {group} holds {end - row} rows less than it says")
+                    raise CorruptFile(name, f"row group {group} holds {end - row} rows less than it says")
 
-    def _group(self, parquet: ParquetFile, group: int, part: Slice) -> Iterator[pa.RecordBatch]:
-        _refuse_bomb(parquet.metadata, group, part.file.name, part.limits)
-        size = parquet.metadata.row_group(group).total_byte_size
-        rows = parquet.metadata.row_group(group).num_rows
-        batch_rows = max(1, min(MOST_ROWS, rows * BATCH_BYTES // max(1, size)))
+    def _group(
+        self, opened: _Opened, group: int, row: int, part: Slice, reject: Reject
+    ) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Yield batches of one row group, each with the rows it had before bad ones were rejected."""
+        parquet, name = opened.parquet, part.file.name
         present = set(parquet.schema_arrow.names)
-        wanted = list(dict.fromkeys(name for name in self._schemas.columns.values() if name in present))
-        yield from parquet.iter_batches(batch_size=batch_rows, row_groups=[group], columns=wanted, use_threads=False)
+        wanted = list(dict.fromkeys(theirs for theirs in self._schemas.columns.values() if theirs in present))
+        metadata = parquet.metadata.row_group(group)
+        if not metadata.num_rows:
+            return
+        stored, repeated = _guarded(opened, group, wanted, part)
+        rows = metadata.num_rows * BATCH_BYTES // max(1, metadata.total_byte_size)
+        rows = max(1, min(MOST_ROWS, rows, LARGEST_BATCH // max(1, repeated)))
+        plain = 0
+        for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], columns=wanted, use_threads=False):
+            taken = checked_batch(batch, row, self._schemas, part.limits, reject)
+            plain += max(batch.nbytes, taken.nbytes)
+            if error := part.limits.exceeded(name, stored, plain, what=f"row group {group} "):
+                raise error
+            row += batch.num_rows
+            yield taken, batch.num_rows
+
+
+class _Opened(NamedTuple):
+    parquet: ParquetFile
+    raw: Watched
 
 
 @contextmanager
-def _opened(file: InputFile) -> Iterator[ParquetFile]:
+def _opened(file: InputFile) -> Iterator[_Opened]:
     """Open a Parquet file; what goes wrong inside it, but not in the storage below, becomes CorruptFile."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     raw = Watched(file.open())
     try:
-        yield pq.ParquetFile(pa.PythonFile(raw, mode="r"), page_checksum_verification=True, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+        source = pa.PythonFile(raw, mode="r")
+        yield _Opened(pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False), raw)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # names of columns may be damaged, too
         if raw.failure is not None:
             raise raw.failure from None
         reason = "damaged or truncated Parquet file" if file.size else "no data at all in a Parquet file (truncated)"
@@ -140,7 +166,20 @@ def _stored_bytes(metadata: FileMetaData, group: int) -> int:
     return sum(metadata.row_group(group).column(column).total_compressed_size for column in columns)
 
 
-def _refuse_bomb(metadata: FileMetaData, group: int, name: str, limits: ReadLimits) -> None:
-    stored, plain = _stored_bytes(metadata, group), metadata.row_group(group).total_byte_size
-    if plain > EXPANSION_GRACE and plain > limits.max_expansion * stored:
-        raise CorruptFile(name, f"row group {group} expands more than {limits.max_expansion}:1 (a decompression bomb?)")
+def _guarded(opened: _Opened, group: int, wanted: list[str], part: Slice) -> tuple[int, int]:
+    """Return the stored bytes of the wanted columns and the largest value that one row can repeat.
+
+    Raises CorruptFile where pages expand too far.
+    """
+    metadata = opened.parquet.metadata.row_group(group)
+    stored = repeated = 0
+    for column in range(metadata.num_columns):
+        chunk = metadata.column(column)
+        if not any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in wanted):
+            continue
+        sizes = page_sizes(opened.raw, chunk, part.file.name)
+        if error := part.limits.exceeded(part.file.name, sizes.stored, sizes.plain, what=f"row group {group} "):
+            raise error
+        stored += sizes.stored
+        repeated += largest_value(opened.raw, chunk, sizes)
+    return stored, repeated

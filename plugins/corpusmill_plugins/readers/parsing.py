@@ -65,7 +65,7 @@ class Parser:
             return None
         if not set(map(type, rows)) <= {dict}:
             return None
-        deepest = self._limits.max_depth
+        deepest = self._limits.max_json_depth
         # A level needs two brackets, so short lines cannot be deep; nor can rows without nested values.
         for index in (lengths > 2 * deepest).nonzero()[0].tolist():
             row, line = rows[index], lines[index]
@@ -123,8 +123,8 @@ class Parser:
             return None, *_why_not_json(line, error)
         if not isinstance(row, dict):
             return None, "not-an-object", json_kind(row)
-        if _depth(row) > self._limits.max_depth:
-            return None, "too-deep", f"more than {self._limits.max_depth} levels"
+        if _depth(row) > self._limits.max_json_depth:
+            return None, "too-deep", f"more than {self._limits.max_json_depth} levels"
         return self._judge_values(row)
 
     def _judge_values(self, row: dict[str, Any]) -> tuple[dict[str, Any] | None, str, str]:

@@ -7,17 +7,20 @@ Framing is done here and not by FastWARC or warcio, because both stop without a 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from corpusmill import CorruptFile, InputFile, ReadLimits
+from corpusmill_plugins.readers.http import HEAD_END, STATUS, BadMessage, unchunk
 from corpusmill_plugins.readers.lines import HEAD
 from corpusmill_plugins.readers.streams import GzipStream, PlainStream, open_plain
 
 CHUNK = 256 << 10
 LONGEST_HEADER = 1 << 20
+_LONGEST_GAP = 16
 DOCUMENT_TYPES = frozenset({"response", "resource", "conversion"})
 OTHER_TYPES = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
 
@@ -43,20 +46,37 @@ class Record:
         """The record type in lower case; empty where the header lacks it."""
         return self.headers.get("warc-type", "").lower()
 
-    def damaged(self) -> bool:
-        """Return whether the block differs from its WARC-Block-Digest; True only for known algorithms."""
+    def contradicted(self) -> str | None:
+        """Return the header whose digest is not that of the block; None where none is contradicted, or none known.
+
+        The digest of the payload counts where there is none of the block. Crawlers take it with and without chunks.
+        """
         if self.checked or self.block is None:
-            return False
-        algorithm, _, stated = self.headers.get("warc-block-digest", "").partition(":")
-        if algorithm.lower() not in ("sha1", "sha256", "md5"):
-            return False
-        digest = hashlib.new(algorithm.lower(), self.block, usedforsecurity=False)
-        if stated.lower() == digest.hexdigest():
-            return False
-        try:
-            return base64.b32decode(stated.upper()) != digest.digest()
-        except ValueError:
-            return True
+            return None
+        if (found := _differs(self.headers.get("warc-block-digest", ""), [self.block])) is not None:
+            return "WARC-Block-Digest" if found else None
+        if "warc-truncated" in self.headers:
+            return None
+        payloads = [self.block]
+        if (end := HEAD_END.search(self.block)) and STATUS.match(self.block):
+            payloads = [self.block[end.end() :]]
+            with contextlib.suppress(BadMessage):
+                payloads.append(unchunk(payloads[0]))
+        return "WARC-Payload-Digest" if _differs(self.headers.get("warc-payload-digest", ""), payloads) else None
+
+
+def _differs(header: str, candidates: list[bytes]) -> bool | None:
+    """Return whether a digest (`sha1:BASE32` or hex) is that of none of these; None for algorithms not known here."""
+    algorithm, _, stated = header.partition(":")
+    if algorithm.lower() not in ("sha1", "sha256", "md5"):
+        return None
+    digests = [hashlib.new(algorithm.lower(), one, usedforsecurity=False) for one in candidates]
+    if stated.lower() in [digest.hexdigest() for digest in digests]:
+        return False
+    try:
+        return base64.b32decode(stated.upper()) not in [digest.digest() for digest in digests]
+    except ValueError:
+        return True
 
 
 def records(file: InputFile, limits: ReadLimits) -> Iterator[Record]:
@@ -89,13 +109,16 @@ class _Source:
         if isinstance(stream, GzipStream):
             stream.members = self._members = deque()
         self._last_stored = 0
+        self._started = False
+        self._gap: bytes | None = None
         self.offset = 0
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the next record, or an empty dictionary at the verified end."""
-        line = self._line()
+        gap, line = b"", self._line()
         while line is not None and not line.strip(b"\r\n"):
-            line = self._line()
+            gap, line = (gap + line)[:_LONGEST_GAP], self._line()
+        self._check_gap(gap, last=line is None)
         if line is None:
             return {}
         start = self._position - len(line)
@@ -104,6 +127,18 @@ class _Source:
             kind = "ARC, not WARC" if line.startswith(b"filedesc:") else "no WARC record where one should start"
             raise CorruptFile(self._name, kind, offset=self.offset)
         return self._fields(start)
+
+    def _check_gap(self, gap: bytes, *, last: bool) -> None:
+        """Raise CorruptFile unless a record ends as the first one did: else its Content-Length was changed.
+
+        Where a checksum covers all of it, as in gzip, writers may differ from record to record.
+        """
+        if self._started and not isinstance(self._stream, GzipStream):
+            if gap.startswith(b"\n\r\n") or not (last or self._gap in (None, gap)):
+                reason = "a WARC record does not end where its Content-Length says"
+                raise CorruptFile(self._name, reason, offset=self.offset)
+            self._gap = gap
+        self._started = True
 
     def _fields(self, start: int) -> dict[str, str]:
         fields, last = {"": ""}, ""

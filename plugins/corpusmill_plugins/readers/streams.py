@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import deque
 from types import TracebackType
@@ -10,17 +11,23 @@ from typing import IO, Any
 from corpusmill import CorruptFile, InputFile, ReadLimits
 
 STORED_CHUNK = 64 << 10
-EXPANSION_GRACE = 64_000_000
-"""Bytes of output before the expansion limit counts: short files may compress well for honest reasons."""
 MAGICS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
+FOREIGN = {
+    "bzip2": re.compile(rb"BZh[1-9]1AY&SY"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zip": re.compile(rb"PK\x03\x04"),
+    "7z": re.compile(rb"7z\xbc\xaf\x27\x1c"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+}
+"""Archives and compressions that nobody reads as text: name -> how they begin."""
 
 
 def compression(file: InputFile) -> str | None:
     """Return `gzip`, `zstd` or None: what the name says, else what the first bytes say.
 
-    Raises CorruptFile where the name promises a compression and the file is empty: even empty data compresses to
-    some bytes, so such a file was cut.
+    Raises CorruptFile where the name promises a compression and the file is empty (even empty data compresses to some
+    bytes, so such a file was cut), and for packed files that are not read.
     """
     for suffix, name in SUFFIXES.items():
         if file.name.lower().endswith(suffix):
@@ -28,7 +35,10 @@ def compression(file: InputFile) -> str | None:
                 raise CorruptFile(file.name, f"no data at all in a {name} file (truncated)", offset=0)
             return name
     with file.open() as handle:
-        head = handle.read(4)
+        head = handle.read(10)
+    foreign = next((name for name, start in FOREIGN.items() if start.match(head)), None)
+    if foreign is not None:
+        raise CorruptFile(file.name, f"{foreign} is not read: unpack it, or pack it again as gzip or zstd", offset=0)
     return next((name for name, magic in MAGICS.items() if head.startswith(magic)), None)
 
 
@@ -66,11 +76,16 @@ class PlainStream:
             size -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    @property
+    def _stored(self) -> int:
+        """Stored bytes that what was handed out came from."""
+        return self._raw.consumed
+
     def _count(self, piece: bytes) -> bytes:
         self.position += len(piece)
-        if self.position > EXPANSION_GRACE and self.position > self._limits.max_expansion * self._raw.consumed:
-            reason = f"expands more than {self._limits.max_expansion}:1 (a decompression bomb?)"
-            raise CorruptFile(self.name, reason, offset=self._raw.consumed)
+        stored = self._stored
+        if error := self._limits.exceeded(self.name, stored, self.position, at=stored):
+            raise error
         return piece
 
     def __enter__(self) -> PlainStream:
@@ -129,12 +144,15 @@ class GzipStream(PlainStream):
             if at_end and self._inflate is not None:
                 raise CorruptFile(self.name, "gzip data is truncated", offset=self._raw.consumed)
 
+    @property
+    def _stored(self) -> int:
+        return self._raw.consumed - len(self._pending)
+
     def _inflate_some(self, size: int) -> bytes:
         try:
             piece: bytes = self._inflate.decompress(self._pending, size)
         except zlib.error as error:
-            offset = self._raw.consumed - len(self._pending)
-            raise CorruptFile(self.name, f"gzip data is damaged ({error})", offset=offset) from error
+            raise CorruptFile(self.name, f"gzip data is damaged ({error})", offset=self._stored) from error
         if self._inflate.eof:
             self._pending, self._inflate = self._inflate.unused_data, None
         else:
@@ -144,7 +162,7 @@ class GzipStream(PlainStream):
     def _start_member(self) -> bool:
         while len(self._pending) < len(MAGICS["gzip"]) and (more := self._raw.read(STORED_CHUNK)):
             self._pending += more
-        offset = self._raw.consumed - len(self._pending)
+        offset = self._stored
         if self._pending.startswith(MAGICS["gzip"]):
             self._inflate = zlib.decompressobj(wbits=31)
             self._seen_member = True
@@ -177,6 +195,8 @@ class ZstdStream(PlainStream):
             if self._raw.failure is not None:
                 raise self._raw.failure from None
             reason = f"zstd data is damaged or truncated ({error})"
+            if "too much memory" in str(error):
+                reason = "zstd data wants a window above 128 MB (`--long`): pack it again without"
             raise CorruptFile(self.name, reason, offset=self._raw.consumed) from error
 
 

@@ -33,13 +33,15 @@ class Warc(Reader):
 
     Documents are the records of type response, resource and conversion whose media type is among `types`; all
     others (requests, images, redirections by `revisit`) are no documents and are passed over. A file that is cut or
-    damaged raises CorruptFile: for gzip the checksum of each record is verified, for other files its
-    WARC-Block-Digest. `text` is the page as the server sent it, decoded. `offset` is the record's place in the
-    stored file where each gzip member holds one record, else in the decompressed stream.
+    damaged raises CorruptFile: for gzip the checksum of each record is verified, for other files the digest of each
+    record (WARC-Block-Digest, else WARC-Payload-Digest) where it has one. `text` is the page as the server sent it,
+    decoded. `offset` is the record's place in the stored file where each gzip member holds one record, else in the
+    decompressed stream.
     Reasons of rejection: too-large, undecodable, bad-http, bad-chunks, bad-content-encoding,
-    unknown-content-encoding, block-digest, unknown-record-type.
+    unknown-content-encoding, block-digest, payload-digest, unknown-record-type.
     """
 
+    version = 2  # the digest of the payload, and where records end
     suffixes = (".warc", ".warc.gz", ".warc.zst")
     depends = ("resiliparse",)
 
@@ -99,8 +101,8 @@ class Warc(Reader):
             raise BadMessage("unknown-record-type", record.type)
         if record.block is None:
             raise BadMessage("too-large", f"{record.length} bytes, at most {limit}")
-        if record.damaged():
-            raise BadMessage("block-digest", "the block differs from its WARC-Block-Digest")
+        if digest := record.contradicted():
+            raise BadMessage(digest.removeprefix("WARC-").lower(), f"the block differs from its {digest}")
         message = _message(record, record.block, limit)
         kind = message.headers.get("content-type", "")
         if not self._is_document(kind, message.body):

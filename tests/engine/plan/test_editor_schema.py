@@ -88,6 +88,8 @@ def test_shipped_pipelines_are_valid_and_name_the_schema(path: Path) -> None:
         steps("uses: '${param:operator}', with: {anything: goes}"),
         steps("uses: clean.unicode, resources: {cpus: 0.5, memory: 3 GB, actors: [4, 64]}, limits: {deadline: null}"),
         steps("uses: clean.unicode") + "limits: {max_document_bytes: 20 MB, deadline: 5 min}\nrun: {executor: ray}\n",
+        steps("uses: clean.unicode") + "limits: {max_expansion: 50, max_expanded_bytes: null, max_json_depth: 1024}\n",
+        HEAD + "steps:\n  - {uses: read.text, with: {paths: x, checksums: SUMS, expect: {files: 1, rows: 9}}}\n",
         steps("uses: clean.unicode") + "params: {a: 1, b: [x, y], c: {type: text, choices: [p, q], help: h}}\n",
         HEAD + "steps:\n" + READ + "params:\nplugins: [./mine.py, acme]\nstore: s3://bucket/store\nseed: 7\n",
         steps("uses: split.by-hash")
@@ -111,6 +113,9 @@ def test_right_specs_are_valid(text: str) -> None:
         (HEAD + "seed: often\nsteps:\n" + READ, "seed"),
         (HEAD + "limits: {max_bad_fraction: 2}\nsteps:\n" + READ, "limits.max_bad_fraction"),
         (HEAD + "limits: {max_document_bytes: 3 apples}\nsteps:\n" + READ, "limits.max_document_bytes"),
+        (HEAD + "limits: {max_json_depth: 2000}\nsteps:\n" + READ, "limits.max_json_depth"),
+        (HEAD + "limits: {max_expansion: null}\nsteps:\n" + READ, "limits.max_expansion"),
+        (HEAD + "steps:\n  - {uses: read.text, with: {paths: x, expect: {row: 9}}}\n", "steps.0.with.expect"),
         (HEAD + "run: {executor: slurm}\nsteps:\n" + READ, "run.executor"),
         (steps("uses: filter.lenght"), "steps.1.uses"),
         (steps("uses: clean.unicode, colum: text"), "steps.1"),

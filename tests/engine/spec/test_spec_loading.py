@@ -107,6 +107,18 @@ def test_wrong_sets_are_told_where_they_stand(tmp_path: Path, text: str) -> None
     assert "--set" in said(tmp_path, sets=[text])
 
 
+def test_limits_of_reading_have_units_and_bounds(tmp_path: Path) -> None:
+    """Ratio, size and depth; nothing after the colon lifts the bound on size; other values are told with theirs."""
+    text = "corpusmill: 1\nname: x\nlimits: {LIMITS}\nsteps:\n  - {uses: read.jsonl, limits: {max_expansion: 9}}\n"
+    given = "max_expansion: 50, max_expanded_bytes: 2 TB, max_json_depth: 8"
+    limits = loaded(tmp_path, text.replace("LIMITS", given)).steps[0].limits
+    assert limits == Limits(max_expansion=9, max_expanded_bytes=2_000_000_000_000, max_json_depth=8)
+    assert loaded(tmp_path, text.replace("LIMITS", "max_expanded_bytes: null")).limits.max_expanded_bytes is None
+    wrong = said(tmp_path, text.replace("LIMITS", "max_expansion: 0, max_expanded_bytes: all, max_json_depth: 2000"))
+    for words in ("at least 1\n", "a size such as 64 MB", "between 1 and 1024"):
+        assert words in f"{wrong}\n"
+
+
 def test_profiles_say_where_and_never_what(tmp_path: Path) -> None:
     """run, store, resources and limits are laid over the spec; anything else is refused at its own line."""
     profile = tmp_path / "cluster.yaml"

@@ -199,6 +199,52 @@ def test_bad_records_are_rejected_and_their_neighbours_kept(put: Any, read_all: 
     assert [reason for _, reason in outcome.reasons] == list(bad)
 
 
+def with_payload_digest(body: bytes, *headers: str, digest_of: bytes) -> bytes:
+    """A record whose payload alone has a digest."""
+    stated = base64.b32encode(hashlib.sha1(digest_of, usedforsecurity=False).digest())
+    start, _, rest = record(response(body, *headers)).partition(b"WARC-Block-Digest: sha1:")
+    return start + b"WARC-Payload-Digest: sha1:" + stated + rest[len(stated) :]
+
+
+def test_the_digest_of_the_payload_counts_where_there_is_no_other(put: Any, read_all: Any) -> None:
+    """Taken with or without chunks, as crawlers do; a payload that is neither goes to quarantine."""
+    chunked = "Transfer-Encoding: chunked"
+    records = [
+        with_payload_digest(b"<html>one", digest_of=b"<html>one"),
+        with_payload_digest(CHUNKED, chunked, digest_of=CHUNKED),
+        with_payload_digest(CHUNKED, chunked, digest_of=b"<html>ab cd"),
+        with_payload_digest(b"<html>two", digest_of=b"<html>twp"),
+        with_payload_digest(b"<html>cut", digest_of=b"<html>cut off").replace(
+            b"WARC-Date", b"WARC-Truncated: length\r\nX"
+        ),
+    ]
+    outcome = read_all(reader(), put("a.warc", b"".join(records)))
+    assert outcome.texts == ["<html>one", "<html>ab cd", "<html>ab cd", "<html>cut"]
+    assert outcome.reasons == [(sum(map(len, records[:3])), "payload-digest")]
+    assert len(read_all(reader(), put("b.warc.gz", b"".join(map(gzip.compress, records)))).rows) == 5
+
+
+@pytest.mark.parametrize("change", [-3, -1, 1, 2, 3, 4])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_length_that_is_wrong_by_a_few_bytes_is_damage(change: int, place: int, put: Any, read_all: Any) -> None:
+    """Blank lines between records are no slack: where they are not as many as elsewhere, a length was changed."""
+    block = response(b"<html>page</html>\n")
+    whole = [record(block).replace(b"WARC-Block-Digest", b"X-None") for _ in range(4)]
+    told = f"Content-Length: {len(block)}".encode()
+    whole[place] = whole[place].replace(told, f"Content-Length: {len(block) + change}".encode())
+    with pytest.raises(CorruptFile):
+        read_all(reader(), put("a.warc", b"".join(whole)))
+
+
+def test_archives_with_other_line_ends_are_read(put: Any, read_all: Any) -> None:
+    """One newline after each record, or none after the last, as some writers leave them."""
+    pages = [record(response(f"<html>{number}".encode())) for number in range(3)]
+    for end in (b"\r\n", b"\n\n", b""):
+        data = b"".join(page.removesuffix(b"\r\n\r\n") + end for page in pages)
+        assert len(read_all(reader(), put("a.warc", data)).rows) == 3
+    assert len(read_all(reader(), put("b.warc", b"".join(pages).rstrip())).rows) == 3
+
+
 def test_a_small_page_that_inflates_beyond_the_limit_is_rejected(put: Any, read_all: Any) -> None:
     """A content-encoding bomb is stopped at the document limit."""
     block = response(gzip.compress(b"x" * 50_000_000), "Content-Encoding: gzip")
