@@ -48,7 +48,7 @@ def measure() -> dict[str, Any]:
 
 
 def broken(row: dict[str, Any]) -> bool:
-    """Return whether a row of the table breaks a promise: what died, what no list finds, what a checksum let through."""
+    """Return whether a row of the table breaks a promise: something died, or passed a list or a checksum."""
     if row["dead processes"] or row["reported with `checksums`"] not in (row["tried"], NONE):
         return True
     if row["what"].startswith("store: "):
