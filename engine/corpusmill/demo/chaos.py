@@ -168,10 +168,10 @@ class Chaos:
         kill = self.kills[-1]
         number, living, seconds = child.gone()
         if kill.victim == DRIVER:
-            kill.then = f"started again; {number} processes gone in {seconds:.1f} s"
-            told = f"{seconds:.1f} s later all {number} processes of the run are gone"
+            kill.then = "started again"
+            told = f"the {number} processes of the run are gone {seconds:.1f} s later"
         else:
-            kill.then = "the run stopped, started again"
+            kill.then = "stopped, started again"
             told = f"the run stopped: {_reason(child)}"
         if living:
             kill.then += f", {living} lived on"

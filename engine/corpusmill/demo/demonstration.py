@@ -52,10 +52,10 @@ def demonstrate(plan: Demonstration, account: Account) -> bool:
 
 def _demonstrate(plan: Demonstration, account: Account) -> bool:
     began, mark = time.monotonic(), uuid.uuid4().hex
-    account.title("A calm run, to compare with")
+    account.title("A calm run, to compare with (in calm/)")
     calm, quiet = _run(plan, account, "calm", mark)
     moments = draw_moments(stages_of(calm.events), plan.kills, plan.seed, ray=plan.ray)
-    account.title("The same run under fire")
+    account.title("The same run under fire (in chaos/)")
     chaos, fire = _run(plan, account, "chaos", mark, moments)
     account.title("What was killed")
     tell_kills(account, fire.kills)
@@ -75,15 +75,15 @@ def _demonstrate(plan: Demonstration, account: Account) -> bool:
         account.raw()
         account.paragraph(f"{what}; both stores stay in {plan.folder} (calm/ and chaos/)", "bold red")
         return False
-    if len(fire.kills) < plan.kills:
-        account.raw(f"  (the run was done before kills {len(fire.kills) + 1} to {plan.kills})", "dim")
+    if late := plan.kills - len(fire.kills):
+        account.raw(f"  ({late} of the {plan.kills} kills came too late: the run was done)", "dim")
     tell_end(account, fire.kills, fire.starts, plan.folder, time.monotonic() - began)
     return True
 
 
 def _run(plan: Demonstration, account: Account, which: str, mark: str, moments: Any = ()) -> tuple[RunRecord, Chaos]:
     place = plan.place(which)
-    account.raw(f"  in {place.home}: {place.command}", "dim")
+    account.raw(f"  $ {place.command}", "dim")
     run = Chaos(place, moments, plan.seed, account, mark)
     run.run()
     record = latest_run(place.store, plan.name)

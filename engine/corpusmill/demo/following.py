@@ -69,13 +69,14 @@ class Where:
     def reached(self, stage: str, share: float, seconds: float | None) -> bool:
         """Say whether so large a share of a stage is behind the run, or the whole stage.
 
-        `seconds`: what the stage took in a calm run, where it told nothing of its progress; None: by its progress.
+        `seconds`: what the stage took in a calm run, where it told nothing of its progress; None: by its progress. In
+        the last stage, which may be short, everything has been reached: later there is nobody left to kill.
         """
         if self.pace is None:
             return False
         here, there = self._order.index(self.pace.id), self._order.index(stage)
-        if here != there:
-            return here > there
+        if here != there or here == len(self._order) - 1:
+            return here >= there
         if seconds is None:
             return self.pace.fraction >= share
         return self._now() - self._began >= share * seconds

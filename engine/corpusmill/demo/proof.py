@@ -44,7 +44,7 @@ def prove(calm: Published, chaos: Published) -> list[Finding]:
         ),
         Finding(
             "accounting",
-            f"{len(steps)} steps: in + added = out + removed + quarantined, with the numbers of the calm run",
+            f"every record accounted for in {len(steps)} steps, as in the calm run",
             (*_escaped(steps), *_differences("count of", _flat(calm.counts), _flat(chaos.counts))),
         ),
     ]

@@ -58,7 +58,7 @@ def tell_findings(account: Account, findings: Sequence[Finding]) -> None:
 
 def tell_check(account: Account, home: Path) -> None:
     """Print the command with which anybody can check the sums."""
-    account.raw("  check it yourself: the list is the calm run's, the files are those of the run that was killed")
+    account.raw("  check it yourself, the calm run's list against the files of the other:")
     account.raw(f"    cd {shlex.quote(str(home))} && sha256sum -c ../{SUMS}", "cyan")
 
 
@@ -69,7 +69,8 @@ def tell_end(account: Account, kills: Sequence[Kill], starts: int, folder: Path,
         f"{len(kills)} kills, {starts} starts, the same bytes, every record accounted for; "
         f"{duration(seconds)} in all.", "bold green",
     )  # fmt: skip
-    account.raw(f"Both stores stay in {folder}; to remove them: rm -r {shlex.quote(str(folder))}")
+    account.raw("Both stores stay where they are; this removes them:")
+    account.raw(f"  rm -r {shlex.quote(str(folder))}", "cyan")
 
 
 def _short(name: str, width: int, wide: bool) -> str:
