@@ -53,7 +53,9 @@ def tell_findings(account: Account, findings: Sequence[Finding]) -> None:
         told = one.told if good else f"{count(len(one.differences))} differ"
         account.raw(f"  {'✓' if good else '✗'} {one.name:<10}  {told}", "" if good else "bold red")
         for line in one.differences[:_SHOWN_DIFFERENCES]:
-            account.paragraph(f"    {line}")
+            account.raw(f"    {line}")
+        if len(one.differences) > _SHOWN_DIFFERENCES:
+            account.raw(f"    and {count(len(one.differences) - _SHOWN_DIFFERENCES)} more")
 
 
 def tell_check(account: Account, home: Path) -> None:
