@@ -76,6 +76,7 @@ def test_the_second_signal_stops_now(pit: Any, until: Any, processes: Any, calm:
     assert family
     assert not [pid for pid in family if processes.alive(pid)]
     assert not (pit.store / "commits").exists()
+    assert "Interrupt" not in pit.outputs()["error"]
     (signals / "go").touch()
     assert pit.call(spec).returncode == 0
     assert pit.tree() == calm

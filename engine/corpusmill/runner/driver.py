@@ -187,6 +187,8 @@ def _outputs(
     }
     if failure is not None:
         text = str(failure) if isinstance(failure, CorpusmillError) else f"{type(failure).__name__}: {failure}"
+        if isinstance(failure, KeyboardInterrupt):
+            text = "stopped at once; everything that was finished before is kept"
         outputs["error"] = spec.redact(text)
     return outputs
 

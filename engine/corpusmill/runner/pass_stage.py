@@ -309,7 +309,7 @@ def _check_limits(session: Session, stage: Stage, counts: list[StepCounts]) -> N
     allowed = f"{limits.max_bad_fraction:.2%}" if over_share else f"{limits.max_bad_records} records"
     raise BadRecordLimit(
         f"{bad} of {read} records are bad ({share:.2%}): {listed}",
-        where=f"stage {stage.id}; `corpusmill quarantine {session.checked.spec.name}` lists the records",
+        where=f"stage {stage.id}; `corpusmill quarantine {session.checked.spec.name}{session.place}` lists the records",
         expected=f"at most {allowed}",
         hint="correct the input, or raise `limits: {max_bad_fraction: …}`: nothing is recomputed then",
     )

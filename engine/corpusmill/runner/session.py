@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from corpusmill.plan.stages import Stage
 from corpusmill.runner.executor import Executor
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control, run_units
+from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.tokens import TokenSet
 from corpusmill.runner.unit import Died, Done, Unit
 
@@ -90,6 +92,12 @@ class Session:
     def base(self) -> Path:
         """The folder that paths in options start from."""
         return self.checked.spec.base
+
+    @property
+    def place(self) -> str:
+        """What a command needs to find this store: nothing, or ` --store URI`."""
+        default = Path(DEFAULT_STORE).absolute()
+        return "" if self.store.uri == str(default) else f" --store {shlex.quote(self.store.uri)}"
 
     @property
     def scratch(self) -> Path:
