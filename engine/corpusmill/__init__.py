@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from corpusmill.plugin.hookspecs import hookimpl
     from corpusmill.plugin.operator import Context, GlobalOperator, Operator
-    from corpusmill.plugin.option import Duration, Options, Size, option
+    from corpusmill.plugin.option import Duration, Options, Secret, Size, option
     from corpusmill.plugin.ports import Documents, Metrics, Model, Port, Tokenizer, Tokens
     from corpusmill.plugin.reader import InputFile, Reader, ReadLimits, Reject, Slice
     from corpusmill.plugin.row_kinds import Annotator, Augmented, Augmenter, Cleaner, Filter, Splitter
@@ -58,7 +58,7 @@ _PLACES = {
     "plugin.global_kinds": ("Evaluator", "Loader", "Packer", "Predictor", "TokenizerTrainer", "Trainer", "Writer"),
     "plugin.hookspecs": ("hookimpl",),
     "plugin.operator": ("Context", "GlobalOperator", "Operator"),
-    "plugin.option": ("Duration", "Options", "Size", "option"),
+    "plugin.option": ("Duration", "Options", "Secret", "Size", "option"),
     "plugin.ports": ("Documents", "Metrics", "Model", "Port", "Tokenizer", "Tokens"),
     "plugin.reader": ("InputFile", "ReadLimits", "Reader", "Reject", "Slice"),
     "plugin.row_kinds": ("Annotator", "Augmented", "Augmenter", "Cleaner", "Filter", "Splitter"),
@@ -120,6 +120,7 @@ __all__ = [
     "Reject",
     "Rule",
     "Run",
+    "Secret",
     "Size",
     "Sketch",
     "Slice",

@@ -100,8 +100,18 @@ def _code(arguments: Sequence[str] | None) -> int:
         complain("stopped")
         return 130
     except CorpusmillError as error:
-        complain(str(error))
+        complain(_without_secrets(str(error)))
         return error.exit_code
+    except Exception:
+        import traceback
+
+        told = traceback.format_exc()
+        if _without_secrets(told) == told:
+            raise
+        complain(_without_secrets(told))
+        return 1
+    finally:
+        _met().clear()
     return result if isinstance(result, int) else 0
 
 
@@ -115,3 +125,18 @@ def _show_warning(others: Callable[..., None]) -> Callable[..., None]:
             others(message, category, filename, *rest, **named)
 
     return show
+
+
+def _without_secrets(text: str) -> str:
+    """Hide values of `${env:X}` that the command met."""
+    met = _met()
+    if not met:
+        return text
+    from corpusmill.spec.secrets import redact
+
+    return redact(text, met)
+
+
+def _met() -> dict[str, str]:
+    """Return what the command met; a command that read no spec has not even loaded the module."""
+    return getattr(sys.modules.get("corpusmill.spec.secrets"), "MET", {})

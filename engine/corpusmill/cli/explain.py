@@ -33,4 +33,5 @@ def explain(run: str, document: str, store: str, recorded: bool, as_json: bool) 
 
     name, _, time = run.partition("@")
     fate = trace(latest_run(store, name, time or None), document, None if recorded else replay)
-    click.echo(json.dumps(fate_json(fate), indent=2) if as_json else fate_text(fate), nl=as_json)
+    # Colours are written always: click takes them away where the output is no terminal or NO_COLOR is set.
+    click.echo(json.dumps(fate_json(fate), indent=2) if as_json else fate_text(fate, colour=True), nl=as_json)

@@ -12,6 +12,7 @@ from corpusmill.cli.spec_options import spec_options
 from corpusmill.cli.terminal import complain, say, say_json
 
 if TYPE_CHECKING:
+    from corpusmill.plan.checked import CheckedSpec
     from corpusmill.report.ending import Ending
 
 
@@ -70,6 +71,7 @@ def run(
             checked = check(
                 spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until
             )
+            _name_plugin_files(checked, quiet=quiet)
             result = run_spec(checked, options, [*run_observers(sys.stderr, quiet=quiet or as_json), ending])
     except BaseException:
         _say_failed(ending, spec, as_json=as_json)
@@ -80,6 +82,12 @@ def run(
         say_json({**result.outputs, "folder": str(result.folder)})
     else:
         say(ending_text({**result.outputs, "folder": str(result.folder)}, spec=spec))
+
+
+def _name_plugin_files(checked: CheckedSpec, *, quiet: bool) -> None:
+    """Say which files of the spec run as code, and where they lie."""
+    for plugin in () if quiet else checked.local:
+        complain(f"plugin file: {(checked.spec.base / plugin.name).resolve()}")
 
 
 def _say_failed(ending: Ending, spec: str, *, as_json: bool) -> None:

@@ -87,9 +87,9 @@ def _document(one: Tried) -> Iterator[str]:
     for name, value in decision.columns:
         yield f"{_INDENT}{visible(name)} = {visible(number(value), 100)}"
     if decision.verdict == "changed" and decision.before is not None and decision.after is not None:
-        for line in difference(decision.before, decision.after, shown=10, width=width()):
-            line = _cut(line)
-            yield _INDENT + click.style(line, fg={"-": "red", "+": "green"}.get(line[0]))
+        room = width() - len(_INDENT) - 2
+        for line in difference(decision.before, decision.after, shown=10, width=room, colour=True):
+            yield _INDENT + line
     else:
         yield _INDENT + click.style(_excerpt(one.text), dim=True)
     yield from _made(one)

@@ -11,7 +11,7 @@ from corpusmill.errors import InputError
 from corpusmill.plan.checked import CheckedStep
 from corpusmill.plugin.identity import code_identity
 from corpusmill.plugin.operator import Context, Operator
-from corpusmill.plugin.option import affects_result
+from corpusmill.plugin.option import affects_result, revealed
 
 
 def build_operator(step: CheckedStep, seed: int, base: Path) -> Any:
@@ -23,7 +23,7 @@ def recipe(step: CheckedStep, seed: int, base: Path, *, device: str = "cpu") -> 
     """Return what a worker needs to build the operator; JSON-able. Places of this machine may be in it."""
     return {
         "uses": step.uses,
-        "options": step.options.model_dump(mode="json"),
+        "options": revealed(step.options),
         "column": step.column,
         "step": step.id,
         "seed": seed,

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ValidationError
 from corpusmill.errors import nearest
 from corpusmill.plugin.describe import field_range, field_type, nested_model
 from corpusmill.plugin.operator import Operator
-from corpusmill.plugin.option import Options
+from corpusmill.plugin.option import Options, secrets_of
 from corpusmill.plugin.tracker import Tracker
 from corpusmill.spec.model import Step
 from corpusmill.spec.problems import Path as Place
 from corpusmill.spec.problems import Problems
 
 _NOTHING = object()
+STARS = "**********"
+"""What stands in the place of a secret that no variable names."""
 
 
 def check_options(step: Step, operator: type[Operator | Tracker], problems: Problems) -> Options | None:
@@ -28,7 +30,7 @@ def check_options(step: Step, operator: type[Operator | Tracker], problems: Prob
     else:
         details = [_not_a_number(place) for place in _truths_as_numbers(step.options, options)]
         if not details:
-            return options
+            return options if _secrets_come_from_outside(step, options, problems) else None
     seen: dict[Place, list[dict[str, Any]]] = {}
     for detail in details:
         seen.setdefault(_place(step.options, detail), []).append(dict(detail))
@@ -37,6 +39,20 @@ def check_options(step: Step, operator: type[Operator | Tracker], problems: Prob
             continue
         _record(step, operator, place, same, problems)
     return None
+
+
+def _secrets_come_from_outside(step: Step, options: Options, problems: Problems) -> bool:
+    """Refuse a secret that stands in the spec: the file is copied into every run, and into version control."""
+    sound = True
+    for place, text in secrets_of(options):
+        if text and text not in problems.redacted:
+            problems.redacted[text] = STARS
+            name = ".".join(map(str, place))
+            what = f"option {name} of {step.uses} is a secret, and stands in the spec as plain text"
+            hint = f"export {str(place[-1]).upper()}=… and write ${{env:{str(place[-1]).upper()}}}"
+            problems.add(what, step.place("with", *place), step=step.id, expected="${env:NAME}", hint=hint)
+            sound = False
+    return sound
 
 
 def _is_told_below(place: Place, same: list[dict[str, Any]], seen: Iterable[Place]) -> bool:

@@ -7,14 +7,15 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from corpusmill.plugin.row_kinds import FilterOptions
 from corpusmill.spec.units import exact_size, parse_duration, parse_size
 
-_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "nothing", Any: "anything"}
+_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "nothing"}
+_WORDS |= {Any: "anything", SecretStr: "secret"}
 _QUANTITIES = {parse_size: "size", parse_duration: "duration"}
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 

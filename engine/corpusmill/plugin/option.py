@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from corpusmill.spec.units import parse_duration, parse_size
 
@@ -14,6 +14,11 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """A number of seconds; the spec may say `500 ms` or `2 h`."""
+
+
+Secret = SecretStr
+"""A password or key: `self.options.token.get_secret_value()`. The spec must say `${env:NAME}` for it; it enters no
+fingerprint and is stars wherever options are shown or stored."""
 
 
 class Options(BaseModel):
@@ -48,6 +53,30 @@ def option(
     if default_factory is not None:
         return Field(default_factory=default_factory, description=help, json_schema_extra=extra, **bounds)
     return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+def revealed(options: BaseModel) -> dict[str, Any]:
+    """Return the options as JSON values with secrets in the clear, for the process that builds the operator."""
+    values: dict[str, Any] = options.model_dump(mode="json")
+    for path, text in secrets_of(options):
+        inside: Any = values
+        for part in path[:-1]:
+            inside = inside[part]
+        inside[path[-1]] = text
+    return values
+
+
+def secrets_of(options: BaseModel) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return path and text of every secret among the options, those in nested models too."""
+    return list(_secrets((), options.model_dump()))
+
+
+def _secrets(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, SecretStr):
+        yield path, value.get_secret_value()
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for part, inside in entries:
+        yield from _secrets((*path, part), inside)
 
 
 def affects_result(options: type[BaseModel], name: str) -> bool:

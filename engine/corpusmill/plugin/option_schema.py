@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from corpusmill.plugin import json_shape
@@ -21,6 +21,7 @@ _SCALARS = {
     str: json_shape.TEXT,
     bool: json_shape.LENIENT_TRUTH,
     type(None): json_shape.NOTHING,
+    SecretStr: json_shape.SUBSTITUTED,
 }
 _QUANTITIES = {parse_size: json_shape.SIZE_TEXT, parse_duration: json_shape.DURATION_TEXT}
 

@@ -32,6 +32,15 @@ def _character(character: str) -> str:
     return "\ufffd" if category == "Cs" else "" if category in _DROPPED else character
 
 
+RED, GREEN, YELLOW, DIM, BOLD, REVERSE = 31, 32, 33, 2, 1, 7
+"""Codes of `painted`."""
+
+
+def painted(text: str, *codes: int) -> str:
+    """Return text in a colour or style of the terminal; `click.echo` takes it away where there is none."""
+    return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if text and codes else text
+
+
 def count(number: float | None) -> str:
     """1234567 -> '1,234,567'; None -> '-'."""
     return "-" if number is None else f"{number:,.0f}"

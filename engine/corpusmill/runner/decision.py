@@ -44,6 +44,25 @@ class StepDecision:
 
 
 @dataclass(frozen=True)
+class TokenPlace:
+    """Where a document's tokens stand in what a step packed.
+
+    `split`: its label ('' without labels). `part` and `document`: the file, and the document's number over all files,
+    both from 0. `tokens`: how many it has, its end token included. `windows`: the windows of that split (from 0, of
+    `of` in all) that hold some of them; `before`: tokens of other documents in front of it in the first window.
+    """
+
+    step: str
+    split: str
+    part: int
+    document: int
+    tokens: int
+    windows: tuple[int, ...]
+    before: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Fate:
     """One document's way through a run: who it is, the decisions in order, and how it ended.
 
@@ -56,3 +75,5 @@ class Fate:
     outcome: str
     decisions: tuple[StepDecision, ...]
     found_in: tuple[str, ...] = ()
+    tokens: tuple[TokenPlace, ...] = ()
+    """Its places in token sets, of a document that was kept."""

@@ -17,6 +17,7 @@ from corpusmill.plan.build import build_stages
 from corpusmill.plan.checked import CheckedSpec
 from corpusmill.plan.stages import Stage
 from corpusmill.plugin.finder import plugin_manager
+from corpusmill.plugin.option import revealed
 from corpusmill.runner.choose import choose_executor
 from corpusmill.runner.interrupts import obey_signals
 from corpusmill.runner.journal import Journal
@@ -30,6 +31,7 @@ from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.references import describe_output, locked, pins_of, stale_pins, with_pins
 from corpusmill.runner.session import Session, told_kind
 from corpusmill.runner.spec_lock import FILE_NAME, lock_path, write_lock
+from corpusmill.spec.secrets import redact_error
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         folder = _run_folder(store, spec.name, started)
         journal.open(folder)
         executor = choose_executor(checked, stages, options, settings, record)
-        session = Session(checked, store, executor, settings, Observers(manager), control, folder, options.limit)
+        told = Observers(manager, spec.redact)
+        session = Session(checked, store, executor, settings, told, control, folder, options.limit)
         session.retry, session.note = options.retry, journal.write
         session.notices.extend(stale.values())
         if ended:
@@ -137,7 +140,7 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
     # What stopped the run says more than that its record cannot be written: most likely the same.
     failure = failure or problem
     if failure is not None:
-        raise failure
+        raise redact_error(failure, spec.redacted)
     return RunResult(outputs, session.folder, session.notices)
 
 
@@ -183,7 +186,7 @@ def _outputs(
         "ledger": session.ledgers,
         "signals": session.signals,
         "values": session.values,
-        "ingredients": session.ingredients,
+        "ingredients": session.told_ingredients(),
     }
     if failure is not None:
         text = str(failure) if isinstance(failure, CorpusmillError) else f"{type(failure).__name__}: {failure}"
@@ -212,7 +215,8 @@ def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
     with write_errors(store.uri):
         scratch = checked.spec.run.scratch or str(store.storage.scratch())
     plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
-    return {"store": store.uri, "scratch": scratch, "plugins": plugins}
+    secrets = {"secrets": dict(checked.spec.redacted)} if checked.spec.redacted else {}
+    return {"store": store.uri, "scratch": scratch, "plugins": plugins, **secrets}
 
 
 def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> None:
@@ -226,9 +230,9 @@ def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> N
                 {
                     "id": step.id,
                     "uses": step.uses,
-                    "options": step.options.model_dump(mode="json"),
+                    "options": spec.redact_values(revealed(step.options)),
                     "column": step.column,
-                    "needs": {port: [ref.text for ref in refs] for port, refs in step.inputs.items()},
+                    "needs": {port: [spec.redact(ref.text) for ref in refs] for port, refs in step.inputs.items()},
                 }
                 for step in stage.steps
             ],
@@ -237,9 +241,11 @@ def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> N
     ]
     plan = {"name": spec.name, "seed": spec.seed, "base": str(spec.base), "limit": options.limit, "stages": described}
     plan["plugins"] = session.settings["plugins"]
+    if spec.environment:
+        plan["environment"] = spec.environment  # names alone: a replay looks the values up again
     with write_errors(str(session.folder)):
         (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
-        (session.folder / "plan.json").write_text(spec.redact(canonical_json(plan).decode()), encoding="utf-8")
+        (session.folder / "plan.json").write_text(canonical_json(plan).decode(), encoding="utf-8")
 
 
 def _pass(session: Session, stage: Stage) -> None:

@@ -121,7 +121,15 @@ def forecast(
     listener, manager = _Listener(), plugin_manager(checked.local)
     manager.register(listener)
     settings = settings_for(store, checked)
-    session = Session(checked, store, _DryExecutor(settings), settings, Observers(manager), Control(), store.runs_root)
+    session = Session(
+        checked,
+        store,
+        _DryExecutor(settings),
+        settings,
+        Observers(manager, checked.spec.redact),
+        Control(),
+        store.runs_root,
+    )
     earlier = _last_ingredients(store, checked.spec.name)
     pending: set[str] = set()
     forecasts = []
@@ -149,7 +157,7 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
     except WouldRunError:
         one.state = "runs"
     except CorpusmillError as error:
-        one.state, one.reasons = "fails", [error.what]
+        one.state, one.reasons = "fails", [session.checked.spec.redact(error.what)]
     started, finished = listener.started.get(stage.id), listener.finished.get(stage.id)
     if started is not None:
         one.shards, one.cached = started["total"], started["cached"]
@@ -195,9 +203,9 @@ def _changes(stage: Stage, session: Session, earlier: Mapping[str, Any]) -> list
     """Say which ingredient of which step differs from the last run's."""
     if not earlier:
         return []
-    reasons = []
+    reasons, told = [], session.told_ingredients()
     for step in stage.steps:
-        now, before = session.ingredients.get(step.id), earlier.get(step.id)
+        now, before = told.get(step.id), earlier.get(step.id)
         if now is None:
             continue
         if before is None:

@@ -18,6 +18,7 @@ from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.handles import open_handles
 from corpusmill.runner.interrupts import STOP_FILE
 from corpusmill.runner.workspace import Workspace
+from corpusmill.spec.secrets import redact_values
 
 EVENTS = "events.jsonl"
 """Where work says how it goes; the driver on the same machine reads along."""
@@ -96,6 +97,7 @@ def run_global(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     summary = _call(operator, open_handles(workspace, payload["inputs"]), work, recipe)
     if summary.get("stopped"):
         return {"stopped": True}
+    summary = redact_values(summary, workspace.secrets)
     if operator.output == "metrics":
         (work.output / "metrics.json").write_bytes(canonical_json(summary))
     artifact = publish_artifact(workspace.store, operator.output, work.output, summary)

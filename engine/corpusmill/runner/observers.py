@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pluggy
 
 
 class Observers:
-    """Tells every registered observer, one by one, so that one that fails does not silence the others."""
+    """Tells every registered observer, one by one, so that one that fails does not silence the others.
 
-    def __init__(self, manager: pluggy.PluginManager):
-        self._manager = manager
+    `redact`: hides secrets in what an observer raises (the password in a tracker's address, say).
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, redact: Callable[[str], str] = str):
+        self._manager, self._redact = manager, redact
 
     def run_started(self, run: Mapping[str, Any]) -> None:
         """A run starts."""
@@ -45,5 +48,12 @@ class Observers:
             try:
                 implementation.function(**wanted)
             except Exception as error:
-                name = implementation.plugin_name
-                warnings.warn(f"observer {name} raised {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+                name = _name(implementation)
+                told = self._redact(f"observer {name} raised {type(error).__name__}: {error}")
+                warnings.warn(told, RuntimeWarning, stacklevel=2)
+
+
+def _name(implementation: Any) -> str:
+    """Return the name of a plugin; an observer that was registered without one has that of its class."""
+    name = str(implementation.plugin_name)
+    return type(implementation.plugin).__name__ if name.isdigit() else name

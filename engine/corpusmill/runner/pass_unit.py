@@ -15,6 +15,7 @@ from corpusmill.ledger.quarantine import DOCUMENTS, READER, as_documents
 from corpusmill.runner.breadcrumb import COMMIT, READ, Breadcrumb
 from corpusmill.runner.chain import Chain
 from corpusmill.runner.chunk import gathered, numbered
+from corpusmill.runner.concealed import concealed_counts, concealed_signals, concealed_table
 from corpusmill.runner.isolation import Isolation
 from corpusmill.runner.pool import pool_calls
 from corpusmill.runner.sources import file_batches, limited, part_batches
@@ -99,17 +100,20 @@ class _Attempt:
         self._crumb.put(COMMIT)
         for step, counts in enumerate(self.chain.counts):
             counts.check(self.names[step])
-        store = self._workspace.store
-        ledger, quarantine = self.chain.ledger.table(), self.chain.quarantine.table()
+        store, secrets = self._workspace.store, self._workspace.secrets
+        ledger = concealed_table(self.chain.ledger.table(), ("rule", "detail"), secrets)
+        quarantine = concealed_table(self.chain.quarantine.table(), ("reason", "detail"), secrets)
         return {
             "part": self._main.finish().to_json(),
             "removed": {step: writer.finish().to_json() for step, writer in self._writers.items()},
             "ledger": write_table(store, ledger).to_json() if ledger.num_rows else None,
             "quarantine": write_table(store, quarantine).to_json() if quarantine.num_rows else None,
-            "signals": {str(step): one.to_json() for step, one in sorted(self.chain.signals.items())},
+            "signals": {
+                str(step): concealed_signals(one.to_json(), secrets) for step, one in sorted(self.chain.signals.items())
+            },
             "values": self._values(),
             "turned_away": self._turned_away(quarantine) if self._payload["turned_away"] else None,
-            "counts": [counts.to_json() for counts in self.chain.counts],
+            "counts": [concealed_counts(counts.to_json(), secrets) for counts in self.chain.counts],
             "splits": dict(sorted(self._splits.items())),
             "bytes": self._main.value_bytes,
         }

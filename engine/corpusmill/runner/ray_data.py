@@ -17,7 +17,7 @@ from corpusmill.runner.ray_executor import connect
 
 def ray_dataset(dataset: Dataset, columns: Sequence[str], split: str | None) -> Any:
     """Return a lazy Ray dataset of these columns, of one split if given."""
-    connect(None, None)
+    connect(None, None, foreign_code=True)
     return ray.data.read_datasource(StoreDatasource(dataset, columns, split))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import LocalRayletDiedError, RayActorError, RayError, RayTaskError, WorkerCrashedError
+from ray.job_config import JobConfig
 
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.ray_nodes import expect_shared
@@ -138,18 +139,34 @@ def _outcome(reference: Any) -> Outcome:
         return Died(f"lost ({type(error).__name__})")
 
 
-def connect(address: str | None, workers: int | None) -> bool:
-    """Connect to `address`, or start a local cluster bound to loopback; return whether this process owns it."""
+class _InstalledCode(JobConfig):  # type: ignore[misc]
+    """A job whose workers import what is installed and nothing else.
+
+    Ray puts the current folder and the script's in front of the workers' path: a `json.py` that lies there would run
+    in them. It leaves both out for a job with a working directory of its own.
+    """
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True
+
+
+def connect(address: str | None, workers: int | None, *, foreign_code: bool = False) -> bool:
+    """Connect to `address`, or start a local cluster bound to loopback; return whether this process owns it.
+
+    `foreign_code`: functions of the caller's own script will run in the workers, so its folder is on their path.
+    """
     if ray.is_initialized():
         return False
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+    if not foreign_code:
+        quiet["job_config"] = _InstalledCode()
     if address:
         _expect_reachable(address)
         try:
-            with _quiet_stdout():
+            with _quiet_stdout(), _on_loopback() if _is_private(address) else contextlib.nullcontext():
                 ray.init(address=address, **quiet)
         except Exception as error:
             ray.shutdown()
@@ -162,7 +179,7 @@ def connect(address: str | None, workers: int | None) -> bool:
     cpus = workers or os.cpu_count() or 1
     for attempt in range(2):
         try:
-            with _quiet_stdout(), _no_api_server():
+            with _quiet_stdout(), _no_api_server(), _on_loopback():
                 # `local`: without it Ray joins a cluster that anyone has started on this machine.
                 here = {"address": "local", "_node_ip_address": "127.0.0.1"}
                 ray.init(**here, num_cpus=cpus, include_dashboard=False, **quiet)
@@ -194,6 +211,16 @@ def _expect_reachable(address: str) -> None:
         ) from error
 
 
+def _is_private(address: str) -> bool:
+    """Return True for a cluster of this machine that listens on loopback alone, as those that `connect` starts.
+
+    Ray would look for it at the machine's other address.
+    """
+    host, _, port = address.rpartition(":")
+    find = getattr(getattr(ray._private, "services", None), "find_gcs_addresses", set)
+    return host in ("127.0.0.1", "localhost") and f"127.0.0.1:{port}" in find()
+
+
 @contextlib.contextmanager
 def _no_api_server() -> Iterator[None]:
     """Keep Ray from starting its dashboard process.
@@ -212,6 +239,24 @@ def _no_api_server() -> Iterator[None]:
         yield
     finally:
         node.start_api_server = start
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let a node be 127.0.0.1: Ray takes that for "this machine" and listens on every interface of it.
+
+    On other systems than Linux it does so of itself. There is no public switch; a test looks at the sockets.
+    """
+    services: Any = getattr(ray._private, "services", None)
+    resolve = getattr(services, "resolve_ip_for_localhost", None)
+    if resolve is None:
+        yield
+        return
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = resolve
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from corpusmill.runner.applied import APPLY
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.decision import StepDecision
 from corpusmill.runner.inputs import narrowed
+from corpusmill.runner.recorded_options import known_secrets, recorded_options
 from corpusmill.runner.records import RunRecord
 from corpusmill.runner.replay_origins import Origins, sketch_print
 from corpusmill.runner.replay_route import Leg, Route
@@ -27,6 +28,7 @@ from corpusmill.runner.replay_steps import replay_step
 from corpusmill.runner.search import count_duplicates
 from corpusmill.runner.trace import Located, locate
 from corpusmill.runner.workspace import Workspace
+from corpusmill.spec.secrets import redact_values
 
 _CHANGED = "input, plugins or models changed since"
 
@@ -84,7 +86,8 @@ class _Replay:
 
     def decisions(self) -> list[StepDecision]:
         """Return the decisions of all legs in order."""
-        return [decision for leg in self._route.legs() for decision in self._leg(leg)]
+        secrets = known_secrets(self._record.plan)
+        return [_concealed(decision, secrets) for leg in self._route.legs() for decision in self._leg(leg)]
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -166,7 +169,7 @@ class _Replay:
         plan = self._record.plan
         recipe: dict[str, Any] = {
             "uses": step["uses"],
-            "options": step["options"],
+            "options": recorded_options(plan, step),
             "column": step["column"],
             "step": step["id"],
             "seed": plan["seed"],
@@ -239,6 +242,15 @@ class _Replay:
                 return decisions
             note = f"the run published another {', '.join(differing)}: {_CHANGED}"
         return [*decisions[:-1], replace(last, note=note), *_unknown(leg, len(decisions), None)]
+
+
+def _concealed(decision: StepDecision, secrets: Mapping[str, str]) -> StepDecision:
+    """Hide secrets where words may quote an option."""
+    if not secrets:
+        return decision
+    words = {name: redact_values(getattr(decision, name), secrets) for name in ("rule", "detail", "note")}
+    signals = tuple(replace(one, name=redact_values(one.name, secrets)) for one in decision.signals)
+    return replace(decision, signals=signals, **words)
 
 
 def _at(leg: Leg, place: int, verdict: str) -> StepDecision:

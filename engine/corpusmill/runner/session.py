@@ -109,6 +109,11 @@ class Session:
         self.ingredients[step.id] = ingredients(step, operator, self.seed)
         return fingerprint(self.ingredients[step.id])
 
+    def told_ingredients(self) -> dict[str, dict[str, Any]]:
+        """Return the ingredients as they are stored and shown: no secret among the options."""
+        redacted = self.checked.spec.redact_values
+        return {step: {**parts, "options": redacted(parts.get("options"))} for step, parts in self.ingredients.items()}
+
     def crumb(self, key: str) -> Path:
         """Where a unit's worker leaves its breadcrumb."""
         return self.scratch / "crumbs" / key

@@ -142,7 +142,8 @@ class FileIndex:
 
     def __init__(self, store: Store, recipe: dict[str, Any], reader: Any):
         self._store = store
-        options = {name: value for name, value in recipe["options"].items() if name not in _PROMISES}
+        # Without secrets: another password finds the same files.
+        options = {name: one for name, one in reader.options.model_dump(mode="json").items() if name not in _PROMISES}
         cut = [recipe["uses"], reader.version, reader.counts, options, recipe["base"], reader.options.shard]
         self._name = f"inputs/{hash_json(cut)}.json"
         try:

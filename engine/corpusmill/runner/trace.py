@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from corpusmill.errors import UsageError
-from corpusmill.runner.decision import Fate, StepDecision
+from corpusmill.errors import StoreError, UsageError
+from corpusmill.runner.decision import Fate, StepDecision, TokenPlace
 from corpusmill.runner.records import RunRecord, sources
 from corpusmill.runner.search import Removal, Wanted, find_kept, find_quarantined, find_removals, parse_document
 
@@ -63,7 +63,18 @@ def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fat
         decisions.append(_removed(record, found.removal))
     if replay is not None:
         decisions = _merged(decisions, replay(record, found.id))
-    return Fate(found.id, found.file, found.offset, found.outcome, tuple(decisions), found.found_in)
+    tokens = tuple(_tokens(record, found.id)) if found.outcome == "kept" else ()
+    return Fate(found.id, found.file, found.offset, found.outcome, tuple(decisions), found.found_in, tokens)
+
+
+def _tokens(record: RunRecord, document: str) -> Sequence[TokenPlace]:
+    """Return the document's places in token sets; none where one is gone, for the way is known without them."""
+    from corpusmill.runner.token_places import token_places
+
+    try:
+        return token_places(record, document)
+    except StoreError:
+        return ()
 
 
 def _one(

@@ -20,12 +20,14 @@ from corpusmill.plugin.operator import Context
 from corpusmill.plugin.resolve import resolve
 from corpusmill.plugin.row_kinds import Filter
 from corpusmill.plugin.verdicts import KEPT, Verdicts, decide
+from corpusmill.runner.recorded_options import known_secrets, recorded_options
 from corpusmill.runner.records import RunRecord
 from corpusmill.runner.search import kept_values
 from corpusmill.runner.workspace import Workspace
 from corpusmill.spec.model import Step
 from corpusmill.spec.problems import Mark, Problems
 from corpusmill.spec.problems import Path as Place
+from corpusmill.spec.secrets import redact_values
 
 EXAMPLES = 3
 
@@ -55,11 +57,13 @@ def what_if(record: RunRecord, step: str, options: Mapping[str, Any]) -> WhatIf:
     Raises UsageError where that cannot be told from kept values (none kept, an option that changes what is measured,
     a filter that judges in its own way) and SpecError for options that are wrong.
     """
-    planned = _planned(record, step)
+    planned, secrets = _planned(record, step), known_secrets(record.plan)
+    planned = {**planned, "options": recorded_options(record.plan, planned)}
     then, now = _operators(record, planned, options)
     names = {*type(then.options).model_fields}
     old, new = (one.options.model_dump(mode="json") for one in (then, now))
-    changed = {name: (old[name], new[name]) for name in sorted(names) if old[name] != new[name] and name != "signals"}
+    differing = [name for name in sorted(names) if old[name] != new[name] and name != "signals"]
+    changed = {name: (redact_values(old[name], secrets), redact_values(new[name], secrets)) for name in differing}
     told = WhatIf(step, str(planned["uses"]), changed)
     if type(then).judge is not Filter.judge:
         raise UsageError(f"{planned['uses']} judges in its own way, not by its signals alone", **_again(step, options))
@@ -76,6 +80,7 @@ def what_if(record: RunRecord, step: str, options: Mapping[str, Any]) -> WhatIf:
             expected="a run whose step keeps what it measures",
             hint=f"corpusmill run SPEC --set {step}.signals=keep",
         )
+    told.before, told.after = (Counter(redact_values(one, secrets)) for one in (told.before, told.after))
     return told
 
 
@@ -129,7 +134,7 @@ def _operators(record: RunRecord, planned: Mapping[str, Any], options: Mapping[s
     plan = record.plan
     context = Context(str(planned["id"]), plan["seed"], str(planned["column"]), str(plan["base"]))
     asked = _merged(planned["options"], options)
-    problems = Problems()
+    problems = Problems(redacted=known_secrets(plan))
     marks: dict[Place, Mark] = {("with", name): Mark(origin=f"--set {planned['id']}.{name}") for name in options}
     wanted = Step(
         str(planned["id"]), str(planned["uses"]), asked, mark=Mark(origin="--set"), marks=marks, key_marks=marks

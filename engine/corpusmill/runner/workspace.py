@@ -31,6 +31,8 @@ class Workspace:
         self.scratch = Path(settings["scratch"])
         local = [LocalPlugin(one["name"], one["hash"], one["source"].encode("latin-1")) for one in settings["plugins"]]
         self.registry = load_registry(local, blocked=settings.get("blocked", ()))
+        self.secrets: Mapping[str, str] = settings.get("secrets", {})
+        """Values that must be in nothing a unit records -> what is shown in their place."""
         self.pools: Any = None
         """Pools of model actors that serve steps of the unit at hand; None where operators run in place."""
         self._operators: dict[str, Operator] = {}

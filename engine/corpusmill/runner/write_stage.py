@@ -186,7 +186,7 @@ def _sources(session: Session) -> list[str]:
         if step.kind == "read":
             paths = step.options.model_dump()["paths"]
             named += [paths] if isinstance(paths, str) else paths
-    return named
+    return [session.checked.spec.redact(path) for path in named]
 
 
 def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:

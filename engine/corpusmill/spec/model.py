@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpusmill.spec.problems import Mark, redact
+from corpusmill.spec.problems import Mark
 from corpusmill.spec.problems import Path as Place
+from corpusmill.spec.secrets import redact, redact_values
 
 DEEPEST_JSON = 1024
 """Levels of nesting that the JSON parser takes at most."""
@@ -152,3 +153,12 @@ class Spec:
     def redact(self, text: str) -> str:
         """Return a text with values of `${env:X}` hidden; use it on all that is shown, logged or stored."""
         return redact(text, self.redacted)
+
+    def redact_values(self, value: Any) -> Any:
+        """Return JSON values (options, a summary) with values of `${env:X}` hidden in all their texts."""
+        return redact_values(value, self.redacted)
+
+    @property
+    def environment(self) -> list[str]:
+        """Names of the environment variables whose values the spec uses."""
+        return sorted({shown[6:-1] for shown in self.redacted.values() if shown.startswith("${env:")})

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from corpusmill.errors import nearest
+from corpusmill.spec.secrets import redact
 
 Path = tuple[str | int, ...]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _WIDEST_EXCERPT = 140
-_SHORTEST_SECRET = 3
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Problems:
             nearest=self.redact(near),
             hint=self.redact(hint or (f"write {near}" if near else None)),
             path=mark.where,
-            excerpt=excerpt,
+            excerpt=self.redact(excerpt) or "",
             length=mark.length,
             order=mark.order,
         )
@@ -154,14 +154,6 @@ class Problems:
     def sorted(self) -> list[Problem]:
         """All problems by position; those without one keep their order and come first."""
         return sorted(self.found, key=lambda problem: problem.order)
-
-
-def redact(text: str, secrets: Mapping[str, str]) -> str:
-    """Return the text with each secret value replaced; longest first, so that no tail of one is left over."""
-    for value in sorted(secrets, key=len, reverse=True):
-        if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, secrets[value])
-    return text
 
 
 def printable(text: str) -> str:

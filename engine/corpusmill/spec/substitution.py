@@ -10,6 +10,7 @@ from corpusmill.errors import nearest
 from corpusmill.spec.nodes import ListNode, MapNode, Node
 from corpusmill.spec.problems import Problems
 from corpusmill.spec.scalars import type_name
+from corpusmill.spec.secrets import MET
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 MISSING = object()
@@ -74,7 +75,7 @@ class Substitution:
             return ""
         value = self.environment[name]
         if value:
-            self.problems.redacted[value] = f"${{env:{name}}}"
+            self.problems.redacted[value] = MET[value] = f"${{env:{name}}}"
         return value
 
     def _param(self, name: str, node: Node) -> Any:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from corpusmill.plugin.describe import nested_model
-from corpusmill.plugin.option import Options
+from corpusmill.plugin.option import Options, revealed
 from corpusmill.plugin.ports import PORTS, Port
 from corpusmill.testing.attempt import Raised, attempt
 from corpusmill.testing.bench import Bench
@@ -75,7 +75,7 @@ def _check_columns(bench: Bench) -> Fault | None:
 def check_travels(bench: Bench) -> Fault | None:
     """The operator can be built elsewhere from its name and its options as JSON, and be pickled as it is."""
     options = bench.options
-    again = attempt(bench.operator, lambda: type(options).model_validate(options.model_dump(mode="json")))
+    again = attempt(bench.operator, lambda: type(options).model_validate(revealed(options)))
     if isinstance(again, Raised):
         return Fault(f"its options do not survive JSON: {again.words}", where=again.where)
     if again != options:

@@ -14,6 +14,7 @@ from select import select
 from typing import Any
 
 from corpusmill.plugin.local import LocalPlugin
+from corpusmill.plugin.option import revealed
 from corpusmill.testing.attempt import Raised, attempt
 from corpusmill.testing.bench import Bench, Trial
 from corpusmill.testing.comparison import fingerprint
@@ -96,7 +97,7 @@ def ask(
         {
             "uses": bench.uses,
             "class": _travelling(bench.operator),
-            "options": bench.options.model_dump(mode="json"),
+            "options": revealed(bench.options),
             "samples": str(bench.samples.folder),
             "numbers": bench.numbers,
             "only_try": only_try,

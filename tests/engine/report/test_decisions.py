@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from corpusmill.errors import StoreError, UsageError
 from corpusmill.report.decisions import fate_json, fate_text
-from corpusmill.runner.decision import Fate, Signal, StepDecision
+from corpusmill.runner.decision import Fate, Signal, StepDecision, TokenPlace
 from corpusmill.runner.records import RunRecord
 from corpusmill.runner.search import first_removal
 from corpusmill.runner.trace import trace
@@ -114,6 +115,40 @@ def test_the_json_of_a_fate_is_json(finished_run: RunRecord) -> None:
     """What `--json` prints survives a round trip."""
     fate = fate_json(trace(finished_run, WEAK))
     assert json.loads(json.dumps(fate))["decisions"][-1]["rule"] == "few words"
+
+
+PAINTED = """\
+\x1b[1mdocument bbbb3333000000000000000000000000\x1b[0m
+  from pages-0.warc.gz @ 300
+
+  \x1b[2m·\x1b[0m  documents  clean.unicode          passed
+  \x1b[31m✗  quality    filter.gopher-quality  removed by few words: 12 (threshold 30)\x1b[0m
+       detail: 12 words
+
+\x1b[1;31mremoved at quality\x1b[0m
+"""
+
+
+def test_a_terminal_gets_colours(finished_run: RunRecord) -> None:
+    """Red is what went, green what passed; without the colours it is the same text."""
+    fate = trace(finished_run, WEAK)
+    assert fate_text(fate, colour=True) == PAINTED
+    assert re.sub(r"\x1b\[[0-9;]*m", "", PAINTED) == REMOVED
+
+
+def test_the_place_among_tokens_is_told() -> None:
+    """Split, number, tokens and windows of a kept document; windows that are not next to each other one by one."""
+    near = TokenPlace("t", "train", 2, 34, 412, (33, 34, 35), 7, 1200)
+    apart = TokenPlace("packed", "", 0, 0, 1, (1, 5, 9), 0, 12)
+    one, nowhere = TokenPlace("t", "", 0, 3, 9, (4,), 0, 12), TokenPlace("t", "", 0, 3, 1, (), 0, 12)
+    text = fate_text(Fate(KEPT, "a.jsonl", 0, "kept", (), ("split",), (near, apart, one, nowhere)))
+    assert text.splitlines()[3:8] == [
+        "",
+        "tokens of t: split train, document 34 in part 2, 412 tokens in windows 33 to 35 of 1,200, behind 7 of others",
+        "tokens of packed: document 0 in part 0, 1 token in windows 1, 5, 9 of 12",
+        "tokens of t: document 3 in part 0, 9 tokens in window 4 of 12",
+        "tokens of t: document 3 in part 0, 1 token, in no window",
+    ]
 
 
 def test_hostile_values_are_only_text(hostile: str) -> None:
