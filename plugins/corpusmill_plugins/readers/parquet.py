@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from corpusmill import CorruptFile, InputError, InputFile, Reader, Reject, Slice, option
 from corpusmill_plugins.readers.columns import column_map
+from corpusmill_plugins.readers.footer import RowGroup, row_groups
 from corpusmill_plugins.readers.pages import largest_value, page_sizes
 from corpusmill_plugins.readers.rows import checked_batch
 from corpusmill_plugins.readers.schemas import Schemas, decode_schema, encode_schema
@@ -15,7 +16,7 @@ from corpusmill_plugins.readers.streams import Watched
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import FileMetaData, ParquetFile
+    from pyarrow.parquet import ParquetFile
 
 BATCH_BYTES = 4 << 20
 MOST_ROWS = 8192
@@ -85,53 +86,52 @@ class Parquet(Reader):
         """Group row groups into ranges of about `shard` stored bytes."""
         with _opened(file) as opened:
             self._schemas.check(file.name, opened.parquet.schema_arrow)
-            metadata = opened.parquet.metadata
-            cuts, filled = [0], 0
-            for group in range(metadata.num_row_groups):
-                size = _stored_bytes(metadata, group)
-                if filled and filled + size > self.options.shard:
-                    cuts.append(group)
-                    filled = 0
-                filled += size
-        return list(zip(cuts, [*cuts[1:], metadata.num_row_groups], strict=True))
+            groups = row_groups(opened.raw, file.size, file.name)
+        cuts, filled = [0], 0
+        for place, group in enumerate(groups):
+            if filled and filled + group.stored > self.options.shard:
+                cuts.append(place)
+                filled = 0
+            filled += group.stored
+        return list(zip(cuts, [*cuts[1:], len(groups)], strict=True))
 
     def read(self, part: Slice, reject: Reject) -> Iterator[pa.RecordBatch]:
         """Yield the rows of row groups [start, stop), about 4 MB a batch."""
         with _opened(part.file) as opened:
-            parquet, name = opened.parquet, part.file.name
-            self._schemas.check(name, parquet.schema_arrow)
-            groups = [parquet.metadata.row_group(group) for group in range(parquet.metadata.num_row_groups)]
-            counts = [group.num_rows for group in groups]
-            if sum(counts) != parquet.metadata.num_rows:
+            name = part.file.name
+            self._schemas.check(name, opened.parquet.schema_arrow)
+            groups = row_groups(opened.raw, part.file.size, name)
+            if sum(group.rows for group in groups) != opened.parquet.metadata.num_rows:
                 raise CorruptFile(name, "footer and row groups disagree on the number of rows")
-            if error := part.limits.exceeded(name, part.file.size, sum(group.total_byte_size for group in groups)):
+            if error := part.limits.exceeded(name, part.file.size, sum(group.plain for group in groups)):
                 raise error
-            for group in range(part.start, part.stop):
-                row, end = sum(counts[:group]), sum(counts[: group + 1])
-                for batch, rows in self._group(opened, group, row, part, reject):
+            row = sum(group.rows for group in groups[: part.start])
+            for place in range(part.start, part.stop):
+                end = row + groups[place].rows
+                for batch, rows in self._group(opened, groups[place], place, row, part, reject):
                     yield batch
                     row += rows
                 if row != end:
-                    raise CorruptFile(name, f"row group {group} holds {end - row} rows less than it says")
+                    raise CorruptFile(name, f"row group {place} holds {end - row} rows less than it says")
 
     def _group(
-        self, opened: _Opened, group: int, row: int, part: Slice, reject: Reject
+        self, opened: _Opened, group: RowGroup, place: int, row: int, part: Slice, reject: Reject
     ) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Yield batches of one row group, each with the rows it had before bad ones were rejected."""
         parquet, name = opened.parquet, part.file.name
         present = set(parquet.schema_arrow.names)
         wanted = list(dict.fromkeys(theirs for theirs in self._schemas.columns.values() if theirs in present))
-        metadata = parquet.metadata.row_group(group)
-        if not metadata.num_rows:
+        if not group.rows:
             return
-        stored, repeated = _guarded(opened, group, wanted, part)
-        rows = metadata.num_rows * BATCH_BYTES // max(1, metadata.total_byte_size)
+        what = f"row group {place} "
+        stored, repeated = _guarded(opened.raw, group, wanted, part, what)
+        rows = group.rows * BATCH_BYTES // max(1, group.plain)
         rows = max(1, min(MOST_ROWS, rows, LARGEST_BATCH // max(1, repeated)))
         plain = 0
-        for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], columns=wanted, use_threads=False):
+        for batch in parquet.iter_batches(batch_size=rows, row_groups=[place], columns=wanted, use_threads=False):
             taken = checked_batch(batch, row, self._schemas, part.limits, reject)
             plain += max(batch.nbytes, taken.nbytes)
-            if error := part.limits.exceeded(name, stored, plain, what=f"row group {group} "):
+            if error := part.limits.exceeded(name, stored, plain, what=what):
                 raise error
             row += batch.num_rows
             yield taken, batch.num_rows
@@ -161,25 +161,18 @@ def _opened(file: InputFile) -> Iterator[_Opened]:
         raw.close()
 
 
-def _stored_bytes(metadata: FileMetaData, group: int) -> int:
-    columns = range(metadata.num_columns)
-    return sum(metadata.row_group(group).column(column).total_compressed_size for column in columns)
-
-
-def _guarded(opened: _Opened, group: int, wanted: list[str], part: Slice) -> tuple[int, int]:
+def _guarded(raw: Watched, group: RowGroup, wanted: list[str], part: Slice, what: str) -> tuple[int, int]:
     """Return the stored bytes of the wanted columns and the largest value that one row can repeat.
 
     Raises CorruptFile where pages expand too far.
     """
-    metadata = opened.parquet.metadata.row_group(group)
     stored = repeated = 0
-    for column in range(metadata.num_columns):
-        chunk = metadata.column(column)
-        if not any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in wanted):
+    for chunk in group.chunks:
+        if not any(chunk.path == name or chunk.path.startswith(f"{name}.") for name in wanted):
             continue
-        sizes = page_sizes(opened.raw, chunk, part.file.name)
-        if error := part.limits.exceeded(part.file.name, sizes.stored, sizes.plain, what=f"row group {group} "):
+        sizes = page_sizes(raw, chunk, part.file.name)
+        if error := part.limits.exceeded(part.file.name, sizes.stored, sizes.plain, what=what):
             raise error
         stored += sizes.stored
-        repeated += largest_value(opened.raw, chunk, sizes)
+        repeated += largest_value(raw, chunk, sizes)
     return stored, repeated
