@@ -178,3 +178,29 @@ def test_what_is_packed_in_other_ways_is_named(name: str, put: Any, read_all: An
     data = {"bzip2": bz2.compress(b"text"), "xz": lzma.compress(b"text"), "zip": sink.getvalue()}[name]
     with pytest.raises(CorruptFile, match=f"{name} is not read: unpack it"):
         read_all(Text(Text.Options(paths="*")), put("a.txt", data))
+
+
+FOOTERS = """
+import io, sys
+import pyarrow as pa, pyarrow.parquet as pq
+sys.path.insert(0, {folder!r})
+from mutated_inputs import FORMATS, Format, outcome, read
+sink = io.BytesIO()
+pq.write_table(pa.table({{"text": ["one", None, "three"]}}), sink)
+data = sink.getvalue()
+file = Format("small", "a.parquet", lambda: data, "parquet:Parquet")
+whole, _ = read(file, data)
+for place in range(len(data) - 8 - int.from_bytes(data[-8:-4], "little"), len(data)):
+    changed = bytearray(data)
+    changed[place] ^= 1 << {bit}
+    outcome(file, whole, bytes(changed))
+print("alive")
+"""
+
+
+def test_no_bit_of_a_footer_ends_the_process(repository: Path) -> None:
+    """Each byte of a footer changed: an error or rows; `metadata.row_group(0).column(0)` ends the process for some."""
+    folder = str(repository / "benchmarks" / "reliability")
+    program = FOOTERS.format(folder=folder, bit=0)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "alive\n"), ended.stderr

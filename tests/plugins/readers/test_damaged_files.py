@@ -81,11 +81,11 @@ def outcome_of(case: str, data: bytes, put: Any, read_all: Any) -> Any:
 
 @pytest.mark.parametrize("case", CASES)
 def test_truncation_anywhere_is_reported(case: str, put: Any, read_all: Any) -> None:
-    """Cut at every percent and at the last bytes: an error, or every row that the intact file has."""
+    """Cut in many places and at the last bytes: an error, or every row that the intact file has."""
     data = CASES[case][1]()
     rows = outcome_of(case, data, put, read_all).rows
     assert len(rows) in (60, 300)
-    cuts = {len(data) * percent // 100 for percent in range(100)} | {len(data) - back for back in range(1, 13)}
+    cuts = {len(data) * percent // 100 for percent in range(0, 100, 4)} | {len(data) - back for back in range(1, 13)}
     for cut in sorted(cuts - {0} if case == "warc" else cuts):
         outcome = outcome_of(case, data[:cut], put, read_all)
         assert outcome is None or outcome.rows == rows or ends_on_boundary(case, data, cut), f"cut at {cut}"
@@ -101,12 +101,12 @@ def ends_on_boundary(case: str, data: bytes, cut: int) -> bool:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_flipped_bit_never_loses_a_row_silently(case: str, put: Any, read_all: Any) -> None:
-    """One bit changed at every percent: an error, the exact rows, or (plain WARC) the record in quarantine."""
+    """One bit changed in many places: an error, the exact rows, or (plain WARC) the record in quarantine."""
     data = CASES[case][1]()
     rows = outcome_of(case, data, put, read_all).rows
     chooser = random.Random(case)
     reported = 0
-    for percent in range(100):
+    for percent in range(0, 100, 4):
         place = min(len(data) - 1, len(data) * percent // 100 + chooser.randrange(len(data) // 100))
         broken = bytearray(data)
         broken[place] ^= 1 << chooser.randrange(8)
@@ -117,7 +117,7 @@ def test_a_flipped_bit_never_loses_a_row_silently(case: str, put: Any, read_all:
         assert len(outcome.rows) + len(outcome.rejects) >= len(rows), f"byte {place}"
         assert {row["text"] for row in outcome.rows} <= {row["text"] for row in rows}, f"byte {place}"
         reported += bool(outcome.rejects)
-    assert reported > 40
+    assert reported > 10
 
 
 @pytest.mark.parametrize("case", ["jsonl-gz", "jsonl-zst", "warc-gz"])
