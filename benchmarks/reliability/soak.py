@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -105,7 +106,7 @@ class Soak:
                 with_kill = time.monotonic() + pause < ends
                 try:
                     process.wait(min(pause, max(1.0, ends - time.monotonic())) if with_kill else 3600)
-                except Exception:  # noqa: BLE001 - it works on
+                except subprocess.TimeoutExpired:
                     self._strike(trial, process)
             over.set()
             watching.join()
@@ -202,7 +203,8 @@ def _role(pid: int, driver: int) -> str:
         return ""
     if b"/raylet/raylet" in command.split(b"\0")[0]:
         return "raylet"
-    return "worker" if command.startswith(b"ray::") else ""
+    # Ray's agents carry its mark, too.
+    return "worker" if command.startswith(b"ray::") and b"Agent" not in command else ""
 
 
 def _anonymous(pid: int) -> float:

@@ -51,6 +51,15 @@ def test_before_the_first_run_everything_runs_or_waits(filled: Any) -> None:
     assert not (filled.root / "out").exists()
 
 
+def test_a_folder_as_the_store_of_a_cluster_is_told(filled: Any) -> None:
+    """With an address in `run`, the plan says where work is kept and what is lost where nodes do not share it."""
+    plan = filled.forecast(steps_of(filled), run={"address": "10.0.0.1:6379"})
+    (note,) = plan["one"].notes
+    assert str(filled.root / "store") in note
+    assert "10.0.0.1:6379 must share it" in note
+    assert not filled.forecast(steps_of(filled))["one"].notes
+
+
 def test_after_a_run_everything_is_cached(filled: Any) -> None:
     """With rows and shards as they were, and no call."""
     outputs = filled.run(steps_of(filled)).outputs
