@@ -43,8 +43,8 @@ class Chaos:
     Raises ExecutorError when the run stops though nobody was killed since it was started.
     """
 
-    def __init__(self, place: Place, moments: Sequence[Moment], seed: int, account: Account, mark: str):
-        self.place, self._pending, self._account, self._mark = place, list(moments), account, mark
+    def __init__(self, place: Place, moments: Sequence[Moment], seed: int, account: Account):
+        self.place, self._pending, self._account = place, list(moments), account
         self._draw = random.Random(seed)
         self._planned = len(moments)
         self.kills: list[Kill] = []
@@ -67,7 +67,7 @@ class Chaos:
         """Run the command once, to its end or its death; return its exit code."""
         self.starts += 1
         journals, where = Journals(self.place), Where()
-        child = Child(self.place, self.starts, self._mark)
+        child = Child(self.place, self.starts)
         heard = time.monotonic()
         try:
             while (code := child.code()) is None:

@@ -16,8 +16,6 @@ from corpusmill.runner.breadcrumb import read_crumb
 from corpusmill.runner.family import below, end, is_alive
 
 STORE = "store"
-MARK = "CORPUSMILL_DEMO"
-"""An environment variable that every process of a demonstration inherits, so that tests find those that live on."""
 _START = "from corpusmill.runner.parentage import die_with; die_with({parent}); from corpusmill.cli import main; main()"
 _PATIENCE = 60.0
 _LOOK, _PAUSE = 0.02, 0.25
@@ -57,14 +55,14 @@ class Child:
     It dies with this process, whatever ends that. `log` holds all that it prints.
     """
 
-    def __init__(self, place: Place, number: int, mark: str):
+    def __init__(self, place: Place, number: int):
         self.log = place.home / f"run-{number}.log"
         start = _START.format(parent=os.getpid())
         command = [sys.executable, "-c", start, "run", *place.arguments, "--store", STORE, "--quiet"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, cwd=place.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, env={**os.environ, MARK: mark},
+                start_new_session=True,
             )  # fmt: skip
         self.pid = self._process.pid
         self._known: dict[int, str] = {}

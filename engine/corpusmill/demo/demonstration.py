@@ -6,7 +6,6 @@ import contextlib
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +50,12 @@ def demonstrate(plan: Demonstration, account: Account) -> bool:
 
 
 def _demonstrate(plan: Demonstration, account: Account) -> bool:
-    began, mark = time.monotonic(), uuid.uuid4().hex
+    began = time.monotonic()
     account.title("A calm run, to compare with (in calm/)")
-    calm, quiet = _run(plan, account, "calm", mark)
+    calm, quiet = _run(plan, account, "calm")
     moments = draw_moments(stages_of(calm.events), plan.kills, plan.seed, ray=plan.ray)
     account.title("The same run under fire (in chaos/)")
-    chaos, fire = _run(plan, account, "chaos", mark, moments)
+    chaos, fire = _run(plan, account, "chaos", moments)
     account.title("What was killed")
     tell_kills(account, fire.kills)
     account.title("The proof")
@@ -81,10 +80,10 @@ def _demonstrate(plan: Demonstration, account: Account) -> bool:
     return True
 
 
-def _run(plan: Demonstration, account: Account, which: str, mark: str, moments: Any = ()) -> tuple[RunRecord, Chaos]:
+def _run(plan: Demonstration, account: Account, which: str, moments: Any = ()) -> tuple[RunRecord, Chaos]:
     place = plan.place(which)
     account.raw(f"  $ {place.command}", "dim")
-    run = Chaos(place, moments, plan.seed, account, mark)
+    run = Chaos(place, moments, plan.seed, account)
     run.run()
     record = latest_run(place.store, plan.name)
     kills = f", {len(run.kills)} kills, {run.starts} starts" if moments else ""

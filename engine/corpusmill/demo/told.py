@@ -10,6 +10,7 @@ from corpusmill.demo.account import Account, clock
 from corpusmill.demo.chaos import Kill
 from corpusmill.demo.proof import SUMS, Finding
 from corpusmill.demo.published import Published, PublishedFile
+from corpusmill.demo.victims import WORKER
 from corpusmill.report.plain import count, duration
 
 _SHOWN_PARTS = 12
@@ -21,7 +22,8 @@ def tell_kills(account: Account, kills: Sequence[Kill]) -> None:
     """Print who was killed, where, what became of it and how many units of work were done again."""
     rows = [["", "when", "killed", "in", "units redone", ""]]
     for number, kill in enumerate(kills, 1):
-        redone = str(kill.redone) if kill.units or not kill.redone else f"up to {kill.redone}"
+        sure = kill.victim == WORKER or kill.units or not kill.redone
+        redone = str(kill.redone) if sure else f"up to {kill.redone}"
         rows.append([str(number), clock(kill.seconds), kill.victim, kill.where, redone, kill.then or "went on"])
     account.rows(rows, right="rr..r")
 

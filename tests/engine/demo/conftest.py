@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+MARK, SESSION = "CORPUSMILL_TEST_SESSION", uuid.uuid4().hex
+"""An environment variable by which processes are known as this session's: others may test on the same machine."""
 COMMAND = [sys.executable, "-c", "from corpusmill.cli import main; main()", "demo"]
 STEPS = [
     {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": 16000}},
@@ -48,18 +52,21 @@ def start_demo() -> Callable[..., subprocess.Popen[str]]:
 
     def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        return subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=pipe, stderr=pipe, text=True)
+        environment = {**os.environ, MARK: SESSION}
+        return subprocess.Popen(
+            [*COMMAND, *arguments], cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment
+        )
 
     return start
 
 
 def marked() -> set[int]:
-    """Return the processes of demonstrations that live: they inherit a mark (see `corpusmill.demo.child`)."""
+    """Return the processes of this session's demonstrations that live: all inherit its mark."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             state = path.with_name("stat").read_text().rpartition(")")[2].split()[0]
-            if state not in "ZX" and b"CORPUSMILL_DEMO=" in path.read_bytes():
+            if state not in "ZX" and f"{MARK}={SESSION}".encode() in path.read_bytes():
                 found.add(int(path.parent.name))
         except OSError:
             continue
@@ -68,5 +75,5 @@ def marked() -> set[int]:
 
 @pytest.fixture(scope="session")
 def living() -> Callable[[], set[int]]:
-    """Says which processes of demonstrations live on this machine."""
+    """Says which processes of this session's demonstrations live."""
     return marked

@@ -52,6 +52,20 @@ def test_a_wrong_spec_is_told_before_anything_runs(
     assert not (tmp_path / "both").exists()
 
 
+def test_a_pipeline_that_fails_by_itself_is_not_blamed_on_kills(
+    tmp_path: Path, write_spec: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The calm run's own last words, its exit code, and the command that shows it again."""
+    spec = write_spec(tmp_path / "project", files=1)
+    (tmp_path / "project/data/broken.jsonl").write_bytes(b"{broken\n" * 50)
+    assert run("--chaos", str(spec), "--executor", "inline", "--folder", str(tmp_path / "both")) == 3
+    captured = capsys.readouterr()
+    assert "50 of 220 records are bad" in captured.out
+    assert "stopped by itself with exit code 3" in captured.err
+    assert f"cd {tmp_path / 'both/calm'} && corpusmill run {spec}" in captured.err
+    assert "kill" not in captured.out.replace("kills ", "")
+
+
 def test_exports_stay_in_the_runs_folder(tmp_path: Path, write_spec: Any) -> None:
     """An absolute path, or one that climbs out, would let both runs publish into one place, the user's own."""
     from corpusmill.plan.check import check
