@@ -151,3 +151,20 @@ def test_inexact_results_may_differ_a_little() -> None:
     """Floating-point models round differently in other company."""
     assert same([1.0, None], [1.0 + 1e-7, None], exact=False)
     assert not same([1.0], [1.1], exact=False)
+
+
+@pytest.mark.parametrize(
+    "options", [{"window": 3}, {"window": 40, "unit": "paragraph"}, {"window": 3, "unit": "sentence"}]
+)
+def test_windows_of_segments_spread_their_keys(options: dict[str, Any]) -> None:
+    """An operator that compares several segments as one is held against texts that have as many."""
+    report = check_operator("dedup.segments", options=options, claims=("mixed-keys",))
+    assert report.ok, f"\n{report}"
+    assert report.count("passed") == 1
+
+
+def test_a_window_longer_than_any_sample_is_not_judged() -> None:
+    """No text of the kit has a hundred paragraphs: nothing is said about keys that nobody saw."""
+    report = check_operator("dedup.segments", options={"window": 100}, claims=("mixed-keys",))
+    assert report.ok, f"\n{report}"
+    assert report.count("passed") == 0

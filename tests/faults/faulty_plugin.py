@@ -1,6 +1,9 @@
 """Operators that misbehave on documents with POISON in them; tests copy this file beside a spec."""
 
+import collections
 import ctypes
+import hashlib
+import itertools
 import locale
 import os
 import random
@@ -14,7 +17,23 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from corpusmill import Annotator, Cleaner, Documents, Filter, Loader, Model, at_most, hookimpl, option
+from corpusmill import (
+    Annotator,
+    Augmented,
+    Augmenter,
+    Cleaner,
+    Deduplicator,
+    Documents,
+    Filter,
+    Loader,
+    Model,
+    Reader,
+    Sketch,
+    Splitter,
+    at_most,
+    hookimpl,
+    option,
+)
 
 POISON = "POISON"
 
@@ -40,6 +59,31 @@ def bewitch():
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 - that is the fault
     locale.setlocale(locale.LC_ALL, "C")
+    os.environ["HOME"] = "/nowhere"
+    os.environ.pop("PATH", None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(1)
+    sys.setrecursionlimit(5000)
+    np.seterr(all="raise")
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(1)
+
+
+def hog():
+    """Take all memory there is, which here is 1.5 GB; whoever watches this process ends it, as the kernel would."""
+    held = []
+    while len(held) < 48:
+        held.append(b"x" * (32 << 20))
+    sleep()
+
+
+def sleep():
+    while True:
+        time.sleep(60)
+
+
+LEAKED = []
 
 
 ACTIONS = {
@@ -53,7 +97,10 @@ ACTIONS = {
     "panic": lambda: (_ for _ in ()).throw(Panic("rust")),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": hang,
-    "hang-in-c": lambda: re.match(r"(a+)+$", "a" * 64 + "b"),
+    "hang-in-c": lambda: collections.deque(itertools.repeat(0), maxlen=0),
+    "regex": lambda: re.match(r"(a+)+$", "a" * 64 + "b"),
+    "sleep": sleep,
+    "hog": hog,
     "print": spell,
     "bewitch": bewitch,
 }
@@ -73,10 +120,13 @@ class Faulty(Filter):
         action: str = option("none", help="what to do", affects_result=False)
         most: int = option(100000, help="most characters")
         raises: str = option("", help="a word to raise on", affects_result=False)
+        leak: int = option(0, help="bytes that stay behind after each batch", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait on WAIT", affects_result=False)
 
     def measure(self, batch):
         texts = batch.column(self.column).to_pylist()
+        if self.options.leak:
+            LEAKED.append(b"x" * self.options.leak)
         if self.options.raises and any(self.options.raises in text for text in texts):
             raise ValueError("a word to raise on")
         for text in texts:
@@ -102,6 +152,8 @@ class Upper(Cleaner):
         index = batch.schema.get_field_index(self.column)
         texts = [(text or "").upper() for text in batch.column(self.column).to_pylist()]
         breach = self.options.breach
+        if breach == "nothing":
+            return None
         if breach == "rows":
             return batch.slice(0, batch.num_rows - 1)
         if breach == "type":
@@ -125,6 +177,8 @@ class Number(Annotator):
     def annotate(self, batch):
         numbers = pa.array(range(batch.num_rows), pa.int64())
         breach = self.options.breach
+        if breach == "nothing":
+            return None
         if breach == "rows":
             return {"number": numbers.slice(0, 0)}
         if breach == "type":
@@ -142,6 +196,8 @@ class Measure(Filter):
 
     def measure(self, batch):
         breach = self.options.breach
+        if breach == "nothing":
+            return None
         if breach == "rows":
             return {"signal": np.zeros(1 if batch.num_rows > 1 else 2)}
         if breach == "signal":
@@ -150,6 +206,104 @@ class Measure(Filter):
 
     def rules(self):
         return [at_most("signal", 1)]
+
+
+class Halves(Splitter):
+    """Break the contract of a splitter."""
+
+    class Options(Splitter.Options):
+        breach: str = option("", help="which clause to break")
+
+    def labels(self):
+        return ("one", "other")
+
+    def split(self, batch):
+        if self.options.breach == "nothing":
+            return None
+        if self.options.breach == "label":
+            return np.full(batch.num_rows, 2)
+        return np.zeros(batch.num_rows - 1, int)
+
+
+class Twice(Augmenter):
+    """Break the contract of an augmenter."""
+
+    class Options(Augmenter.Options):
+        breach: str = option("", help="which clause to break")
+
+    def augment(self, batch):
+        rows = np.arange(batch.num_rows)
+        if self.options.breach == "nothing":
+            return None
+        if self.options.breach == "parent":
+            return Augmented(batch, rows + 1, [None] * len(rows))
+        if self.options.breach == "order":
+            return Augmented(batch, rows[::-1], [None] * len(rows))
+        return Augmented(batch, rows[1:], [None] * len(rows))
+
+
+class Witness(Annotator):
+    """Say what it finds changed of the process since it was set up."""
+
+    def adds(self):
+        return {"seen": pa.large_string()}
+
+    def setup(self):
+        self.before = surroundings()
+
+    def annotate(self, batch):
+        now = surroundings()
+        changed = [name for name in now if now[name] != self.before[name]]
+        return {"seen": pa.array([" ".join(changed)] * batch.num_rows, pa.large_string())}
+
+
+def surroundings():
+    mask = os.umask(0)
+    os.umask(mask)
+    torch = sys.modules.get("torch")
+    return {
+        "folder": str(Path.cwd()),
+        "umask": mask,
+        "locale": locale.setlocale(locale.LC_ALL),
+        "environment": {name: os.environ.get(name) for name in ("HOME", "PATH")},
+        "signals": [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)],
+        "alarm": signal.getitimer(signal.ITIMER_REAL)[0] > 0,
+        "recursion": sys.getrecursionlimit(),
+        "errors": np.geterr(),
+        "random": random.getstate(),
+        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002 - looked at
+        "torch": torch.get_rng_state().tolist() if torch else None,
+    }
+
+
+class Same(Deduplicator):
+    """Find equal texts; do something to documents with POISON."""
+
+    class Options(Deduplicator.Options):
+        action: str = option("none", help="what to do", affects_result=False)
+
+    def sketch(self, batch):
+        texts = batch.column(self.column).to_pylist()
+        if any(POISON in text for text in texts):
+            ACTIONS[self.options.action]()
+        keys = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]) for text in texts]
+        halves = [[key >> 64, key & (2**64 - 1)] for key in keys]
+        return Sketch(np.array(halves, np.uint64).reshape(-1, 2), np.arange(len(texts)))
+
+
+class Lines(Reader):
+    """Read lines; do something to those with POISON."""
+
+    class Options(Reader.Options):
+        action: str = option("none", help="what to do", affects_result=False)
+
+    def read(self, part, reject):
+        with part.file.open() as file:
+            lines = file.read().decode().splitlines(keepends=True)
+        if any(POISON in line for line in lines):
+            ACTIONS[self.options.action]()
+        places = np.cumsum([0, *(len(line.encode()) for line in lines)])[:-1]
+        yield pa.record_batch({"text": pa.array(lines, pa.large_string()), "offset": pa.array(places, pa.int64())})
 
 
 class Inexact(Annotator):
@@ -195,6 +349,7 @@ class Score(Annotator):
     class Options(Annotator.Options):
         action: str = option("none", help="what to do", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
+        leak: int = option(0, help="bytes that stay behind after each batch", affects_result=False)
 
     def adds(self):
         return {"score": pa.int64()}
@@ -204,6 +359,8 @@ class Score(Annotator):
 
     def annotate(self, batch):
         texts = batch.column("text").to_pylist()
+        if self.options.leak:
+            LEAKED.append(b"x" * self.options.leak)
         if any(POISON in text for text in texts):
             ACTIONS[self.options.action]()
         if self.options.signals:
@@ -221,4 +378,9 @@ def corpusmill_register(registry):
     registry.filter("measure", ":Measure", "Measure.")
     registry.loader("tiny", ":LoadTiny", "Load.")
     registry.annotator("score", ":Score", "Score.")
+    registry.splitter("halves", ":Halves", "Split.")
+    registry.augmenter("twice", ":Twice", "Double.")
+    registry.annotator("witness", ":Witness", "Look around.")
+    registry.dedup("same", ":Same", "Find copies.")
+    registry.reader("lines", ":Lines", "Read lines.")
     registry.annotator("inexact", ":Inexact", "Score.")

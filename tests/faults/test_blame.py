@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.errors import ExecutorError, OperatorError
+from corpusmill.runner.blame import Breaker
 from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.chunk import Chunk
-from corpusmill.runner.isolation import Isolation
+from corpusmill.runner.isolated import OUTSIDE
+from corpusmill.runner.isolation import Isolation, Trial
 from corpusmill.runner.policy import Control, run_units
 from corpusmill.runner.unit import Died, Done, Unit
 
@@ -27,24 +30,22 @@ def chunk(rows: int, first: int = 100) -> Chunk:
     return Chunk(pa.record_batch({"id": ids}), np.arange(first, first + rows))
 
 
-class ScriptedTrial:
-    """Children that die of poison rows (by row number), and of kills from outside by a script."""
+class ScriptedTrial(Trial):
+    """Children that die of poison rows (by id), and of kills from outside by a script."""
 
-    def __init__(self, poison: dict[int, str], kills: list[bool]):
-        self._poison, self._kills = poison, kills
+    def __init__(self, poison: dict[int, str], kills: list[bool], together: str = "ok"):
+        super().__init__({"worker_memory": 1 << 30})
+        self._poison, self._kills, self._together = poison, kills, together
 
-    def _killed(self) -> bool:
-        return self._kills.pop(0) if self._kills else False
-
-    def whole(self, recipe: Any, tried: Chunk) -> str:
-        if self._killed():
-            return "crashed (signal 9)"
-        return next((self._poison[row] for row in tried.rows.tolist() if row in self._poison), "ok")
-
-    def first_death(self, recipe: Any, tried: Chunk) -> int | None:
-        if self._killed():
-            return len(tried) // 2
-        return next((at for at, row in enumerate(tried.rows.tolist()) if row in self._poison), None)
+    def _exchange(self, question: bytes) -> bytes:
+        header, _, data = question.partition(b"\n")
+        if self._kills and self._kills.pop(0):
+            return orjson.dumps({"status": OUTSIDE, "row": len(self._kills) % 3}) + b"\n"
+        ids = [int(one) for one in pa.ipc.open_stream(data).read_all()["id"].to_pylist()]
+        found = [(self._poison[one], at) for at, one in enumerate(ids) if one in self._poison]
+        by_row = orjson.loads(header)["by_row"]
+        status, row = found[0] if found else (self._together if len(ids) > 1 and not by_row else "ok", 0)
+        return orjson.dumps({"status": status, "row": row if by_row else 0}) + b"\n"
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def isolate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[int,
     """Run isolation over ten rows with poison and kills."""
     crumb = Breadcrumb(tmp_path_factory.mktemp("crumbs") / "one")
 
-    def run(poison: dict[int, str], kills: list[bool]) -> dict[int, str]:
-        trial: Any = ScriptedTrial(poison, list(kills))
+    def run(poison: dict[int, str], kills: list[bool], together: str = "ok") -> dict[int, str]:
+        trial = ScriptedTrial(poison, list(kills), together)
         return Isolation([[0, 100, 109]], trial, [RECIPE], crumb)(0, chunk(10))
 
     return run
@@ -61,7 +62,7 @@ def isolate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[int,
 
 @given(
     poison=st.dictionaries(st.integers(100, 109), st.sampled_from(["crashed (signal 11)", "exited with code 7"])),
-    kills=st.lists(st.booleans(), max_size=30).filter(lambda kills: "1111" not in "".join("01"[one] for one in kills)),
+    kills=st.lists(st.booleans(), max_size=60),
 )
 def test_kills_from_outside_blame_nobody(isolate: Any, poison: dict[int, str], kills: list[bool]) -> None:
     """Whatever children are killed between, exactly the poison rows go, each with its own reason, or nobody does."""
@@ -70,20 +71,28 @@ def test_kills_from_outside_blame_nobody(isolate: Any, poison: dict[int, str], k
     except OperatorError:
         assert len(poison) == 10
     except ExecutorError:
-        assert sum(kills) >= 5
+        assert sum(kills) >= 8
     else:
         assert excluded == poison
 
 
 def test_a_document_that_kills_itself_is_blamed(isolate: Any) -> None:
-    """SIGKILL is blamed too when the row dies of it alone four times."""
+    """A SIGKILL that a process sends to itself is told from one that comes from outside."""
     assert isolate({104: "crashed (signal 9)"}, []) == {104: "crashed (signal 9)"}
 
 
+@pytest.mark.parametrize("kills", [8, 50])
+def test_kills_without_end_stop_the_run_and_exclude_nothing(isolate: Any, kills: int) -> None:
+    """Whoever kills every child gets an error that says what to do, never a document."""
+    with pytest.raises(ExecutorError, match=r"filter.x was killed 8 times \(signal 9\)") as caught:
+        isolate({}, [True] * kills)
+    assert "for a SIGKILL no document is excluded" in str(caught.value)
+
+
 def test_a_batch_that_dies_of_no_single_row_stops_the_run(isolate: Any) -> None:
-    """Nobody is excluded for a machine that kills every child; the error says what to change."""
+    """Nobody is excluded for a batch that is too slow as a whole; the error says what to change."""
     with pytest.raises(ExecutorError, match="but on none of them alone") as caught:
-        isolate({}, [True, False] * 20)
+        isolate({}, [], "passed its deadline")
     assert "--batch-bytes" in str(caught.value)
 
 
@@ -141,3 +150,58 @@ def test_a_unit_that_stands_still_ends(tmp_path: Path) -> None:
     """Deaths at one place of an operator, over and over, do not go on for ever."""
     with pytest.raises(ExecutorError, match="rows 5 to 9"):
         endure(tmp_path, [("operator", 0, 5, 9)] * 50)
+
+
+@pytest.mark.parametrize("words", [("operator",), ("read", 0)])
+def test_work_that_nobody_can_take_apart_is_tried_three_times(tmp_path: Path, words: tuple[Any, ...]) -> None:
+    """A sketch or a reader that dies suspects no document; the error names step, plugin, shard and attempt."""
+    unit, path = Unit("key", "sketch", {"part": ["0123456789abcdef", 40, None]}), tmp_path / "crumb"
+    executor: Any = DyingExecutor(path, [words] * 9)
+    with pytest.raises(ExecutorError, match="3 times on the same unit") as caught:
+        run_units(
+            executor,
+            [unit],
+            lambda *_: None,
+            control=Control(),
+            crumbs=lambda key: path,
+            names=lambda unit, step: "step near (dedup.x)",
+        )
+    assert caught.value.where == "step near (dedup.x), shard 0123456789ab of 40 rows, attempt 3"
+    assert "suspects" not in unit.payload
+
+
+def taken(shards: list[tuple[int, int]]) -> OperatorError | None:
+    """Feed a breaker shards of so many documents and failures; return what it raises."""
+    breaker = Breaker([("read", "read.x", ""), ("judge", "filter.x", "./x.py")], 1)
+    for rows, failures in shards:
+        counts = [{"in": rows, "quarantined": {"invalid-json": rows}}]
+        counts.append({"in": rows, "quarantined": {"raised ValueError": failures}})
+        try:
+            breaker.take(Unit("key", "pass", {"source": {"ranges": [["a.jsonl", "", 0, 9, "", 9]]}}), counts)
+        except OperatorError as error:
+            return error
+    return None
+
+
+def test_an_operator_that_fails_on_all_of_many_small_shards_stops_the_run() -> None:
+    """A hundred documents in a row, five to a shard: the run ends after twenty shards, not after the corpus."""
+    assert taken([(5, 5)] * 19) is None
+    error = taken([(5, 5)] * 20)
+    assert error is not None
+    assert error.what.startswith("filter.x failed on 100 of 100 documents, 100 of them in a row in 20 shards")
+    assert error.where == "step judge (filter.x), shard 'a.jsonl' from 0 to 9, attempt 1"
+    assert error.hint == "corpusmill plugins check ./x.py"
+
+
+@pytest.mark.parametrize("shards", [[(50, 49)] * 60, [*[(5, 5)] * 19, (5, 4)] * 9, [(0, 0)] * 200])
+def test_failures_with_successes_between_stop_nothing(shards: list[tuple[int, int]]) -> None:
+    """One document in fifty that passes: judging the share of bad records is the limits' business, at the end."""
+    assert taken(shards) is None
+
+
+def test_more_than_half_of_the_first_ten_thousand_is_a_fault() -> None:
+    """Even where some pass in every shard."""
+    assert taken([(100, 60)] * 83) is None
+    error = taken([(100, 60)] * 84)
+    assert error is not None
+    assert "failed on 5040 of 8400 documents" in error.what

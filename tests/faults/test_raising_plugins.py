@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -71,6 +72,16 @@ def test_a_broken_operator_stops_the_run_at_once(pit: Any) -> None:
         ("annotate.count", "column", "['extra', 'number']"),
         ("filter.measure", "rows", "shape (1,) for a batch of 40"),
         ("filter.measure", "signal", "'signal'"),
+        ("clean.upper", "nothing", "clean() returned NoneType"),
+        ("annotate.count", "nothing", "annotate() returned NoneType"),
+        ("filter.measure", "nothing", "measure() returned NoneType"),
+        ("split.halves", "rows", "39 rows for a batch of 40"),
+        ("split.halves", "nothing", "1 rows for a batch of 40"),
+        ("split.halves", "label", "labels from 2 to 2"),
+        ("augment.twice", "rows", "39 rows for a batch of 40"),
+        ("augment.twice", "nothing", "augment() returned NoneType"),
+        ("augment.twice", "parent", "parents are not rows of its batch"),
+        ("augment.twice", "order", "parents are not rows of its batch"),
     ],
 )
 def test_a_broken_contract_names_plugin_and_step(pit: Any, uses: str, breach: str, words: str) -> None:
@@ -93,3 +104,13 @@ def test_neighbours_of_an_inexact_operator_keep_their_batch(pit: Any) -> None:
     bad = {row["id"] for row in pit.quarantine(outputs)}
     assert len(bad) == 2
     assert pit.rows(outputs) == [row for row in pit.rows(calm, store="calm") if row["id"] not in bad]
+
+
+def test_an_operator_broken_on_every_short_file_stops_the_run(pit: Any) -> None:
+    """Thirty files of five documents, none long enough to tell: after a hundred failures the run ends, and says so."""
+    pit.documents(files=30, rows=5, poison=[(file, row) for file in range(30) for row in range(5)], word="POISON")
+    reader = {**pit.read(), "with": {"paths": "data/*.jsonl", "shard": 500}}
+    with pytest.raises(OperatorError, match=r"filter\.faulty failed on 10[0-9] of 10[0-9] documents") as caught:
+        pit.run([reader, pit.faulty("raise")], debug=True)
+    assert re.search(r"10\d of them in a row in \d+ shards; the last: raised ValueError", caught.value.what)
+    assert caught.value.hint == "corpusmill plugins check ./faulty.py"

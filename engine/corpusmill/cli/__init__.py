@@ -25,6 +25,7 @@ COMMANDS = {
     "status": ("corpusmill.cli.status:status", "Show what runs are doing or have done."),
     "explain": ("corpusmill.cli.explain:explain", "Tell what each step of a run decided about one document."),
     "quarantine": ("corpusmill.cli.quarantine:quarantine", "List a run's bad records by reason, with their places."),
+    "retry": ("corpusmill.cli.retry:retry", "Run a pipeline again, trying anew what its steps failed on."),
     "report": ("corpusmill.cli.report:report", "Write the HTML report of a run anew, with documents near thresholds."),
     "whatif": (
         "corpusmill.cli.whatif:whatif",

@@ -17,6 +17,7 @@ from corpusmill.spec.units import format_size
 @click.option("--store", metavar="URI", help="Where data lives: a folder or URI; default ./store.")
 @click.option("--until", metavar="STEP", help="Only this step and what it needs.")
 @click.option("--relock", is_flag=True, help="Look run: references up anew instead of taking spec.lock's.")
+@click.option("--retry", is_flag=True, help="What a run with --retry (or `corpusmill retry`) would do.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     spec: str,
@@ -27,6 +28,7 @@ def plan(
     store: str | None,
     until: str | None,
     relock: bool,
+    retry: bool,
     as_json: bool,
 ) -> None:
     """Print the stages that a run of SPEC would go through: what is cached, what runs and which change is the cause.
@@ -38,7 +40,7 @@ def plan(
     from corpusmill.runner.forecast import forecast
 
     checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked, until=until)
-    stages = forecast(checked, store, until, relock=relock)
+    stages = forecast(checked, store, until, relock=relock, retry=retry)
     if as_json:
         say_json([asdict(stage) for stage in stages])
         return

@@ -23,8 +23,8 @@ def quarantine(run: str, step: str | None, store: str, limit: int, raw: Path | N
     """List the bad records of RUN (of its STEP) by reason, with file, byte offset, length, detail and id.
 
     RUN is a run's name, or NAME@TIME. Damaged files, of which no record was taken, are listed apart. What a step
-    raised on, crashed on or was too slow for is tried again by `corpusmill run SPEC --retry`. Of each record the
-    first 4,096 bytes are kept; --raw writes them as they stood, a line each.
+    raised on, crashed on or was too slow for is tried again by `corpusmill retry RUN`. Of each record the first 4,096
+    bytes are kept; --raw writes them as they stood, a line each.
 
     \b
     Examples:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ from corpusmill.cli.terminal import complain, say, say_json
 if TYPE_CHECKING:
     from corpusmill.plan.checked import CheckedSpec
     from corpusmill.report.ending import Ending
+    from corpusmill.runner.driver import RunOptions
 
 
 @click.command(epilog="Example: corpusmill run pipelines/quickstart.yaml --executor ray --workers 2")
@@ -57,31 +59,37 @@ def run(
 
     Exit codes: 0 done, 1 failed, 2 wrong spec or usage, 3 more bad records than allowed, 130 interrupted.
     """
-    from corpusmill.plan.check import check
-    from corpusmill.report.ending import Ending, ending_text, run_observers
-    from corpusmill.runner.driver import RunOptions, run_spec
+    from corpusmill.runner.command import Given
+    from corpusmill.runner.driver import RunOptions
 
-    given = {"run.batch_bytes": batch_bytes, "seed": seed}
-    settings = {name: value for name, value in given.items() if value is not None}
-    options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock, retry)
-    ending = Ending()
+    laid = {"run.batch_bytes": batch_bytes, "seed": seed}
+    settings = {name: value for name, value in laid.items() if value is not None}
+    given = Given(sets, params, profile, blocked, settings)
+    options = RunOptions(store, executor, address, workers, until, limit, debug, wait, relock, retry, given=given)
+    carry_out(spec, options, quiet=quiet, as_json=as_json)
+
+
+def carry_out(spec: str | Mapping[str, Any], options: RunOptions, *, quiet: bool, as_json: bool) -> None:
+    """Check a spec and run it, with progress, notes and the summary as `corpusmill run` prints them."""
+    from corpusmill.report.ending import Ending, ending_text, run_observers
+    from corpusmill.runner.driver import run_spec
+
+    ending, named = Ending(), spec if isinstance(spec, str) else "SPEC"
     # What plugins and Ray print meanwhile goes to stderr: stdout holds the answer and nothing else.
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            checked = check(
-                spec, sets=sets, params=params, profile=profile, blocked=blocked, settings=settings, until=until
-            )
+            checked = options.given.check(spec, options.until)
             _name_plugin_files(checked, quiet=quiet)
             result = run_spec(checked, options, [*run_observers(sys.stderr, quiet=quiet or as_json), ending])
     except BaseException:
-        _say_failed(ending, spec, as_json=as_json)
+        _say_failed(ending, named, as_json=as_json)
         raise
     for notice in result.notices:
         complain(f"note: {notice}")
     if as_json:
         say_json({**result.outputs, "folder": str(result.folder)})
     else:
-        say(ending_text({**result.outputs, "folder": str(result.folder)}, spec=spec))
+        say(ending_text({**result.outputs, "folder": str(result.folder)}, spec=named))
 
 
 def _name_plugin_files(checked: CheckedSpec, *, quiet: bool) -> None:

@@ -15,7 +15,9 @@ def spec_options(command: Command) -> Command:
     options = [
         click.argument("spec", type=click.Path(dir_okay=True)),
         click.option("--set", "sets", multiple=True, metavar="ID.OPTION=VALUE", help="Change an option of a step."),
-        click.option("--param", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help="Set a param."),
+        click.option(
+            "--param", "params", multiple=True, metavar="NAME=VALUE", callback=named_values, help="Set a param."
+        ),
         click.option("--profile", type=click.Path(), help="A file with run, store, resources and limits."),
         click.option("--no-plugin", "blocked", multiple=True, metavar="NAME", help="Leave a plugin out."),
     ]
@@ -24,7 +26,8 @@ def spec_options(command: Command) -> Command:
     return command
 
 
-def _params(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def named_values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return NAME=VALUE arguments as a mapping; a click callback."""
     found = {}
     for text in values:
         name, equals, value = text.partition("=")

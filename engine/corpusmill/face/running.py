@@ -16,8 +16,8 @@ from corpusmill.face import opening
 from corpusmill.face.dataset import Dataset
 from corpusmill.face.opening import Artifact, open_artifact, open_tokens
 from corpusmill.face.tokens import TokenDataset
-from corpusmill.plan.check import check
 from corpusmill.report.ending import run_observers
+from corpusmill.runner.command import Given
 from corpusmill.runner.driver import DEFAULT_STORE, RunOptions, RunResult, run_spec
 
 Source = str | PathLike[str] | Mapping[str, Any]
@@ -132,6 +132,9 @@ def run(
     Raises SpecError with every problem of the spec (`.problems`), and what stopped the run: a CorpusmillError with
     `.what`, `.where`, `.expected` and `.hint`. What was finished is kept, and the same call goes on from there.
     """
+    settings = {} if seed is None else {"seed": seed}
+    laid = None if profile is None else fspath(profile)
+    given = Given(list(_sets(overrides)), params or {}, laid, no_plugins, settings)
     options = RunOptions(
         store=None if store is None else fspath(store),
         executor=executor,
@@ -144,18 +147,10 @@ def run(
         relock=relock,
         retry=retry,
         fork=False,  # a notebook has threads, and whoever used torch before has more
+        given=given,
     )
-    settings = {} if seed is None else {"seed": seed}
     with _operators_on_stderr():
-        checked = check(
-            spec,
-            params=params,
-            sets=list(_sets(overrides)),
-            profile=profile,
-            settings=settings,
-            blocked=no_plugins,
-            until=until,
-        )
+        checked = given.check(spec, until)
         observers = run_observers(sys.stderr, quiet=not progress)
         try:
             result = run_spec(checked, options, observers)

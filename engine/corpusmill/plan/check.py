@@ -12,6 +12,7 @@ from corpusmill.plan.checked import CheckedSpec, CheckedStep
 from corpusmill.plan.columns import Flow
 from corpusmill.plan.facts import Facts
 from corpusmill.plan.inputs import absolute, check_inputs, is_remote, nearest_file
+from corpusmill.plan.kept_signals import check_kept_signals
 from corpusmill.plan.options import check_options, find_value
 from corpusmill.plan.order import ancestors, ordered
 from corpusmill.plan.search import check_search
@@ -21,6 +22,7 @@ from corpusmill.plugin.global_kinds import Writer
 from corpusmill.plugin.operator import Context
 from corpusmill.plugin.registry import Registry
 from corpusmill.plugin.resolve import resolve
+from corpusmill.plugin.surroundings import undisturbed
 from corpusmill.spec.loading import Source, read
 from corpusmill.spec.model import PluginName, Spec, Step
 from corpusmill.spec.overrides import Override
@@ -52,6 +54,7 @@ def check(
     by_id = {facts.id: facts for facts in reversed(order)}
     sequence = _flow(order, by_id, spec, problems, deep=deep)
     _check_writers(order, spec, problems)
+    check_kept_signals(order, problems)
     check_search(spec, by_id, problems)
     trackers = check_trackers(spec.run.track, registry, problems)
     if until is not None and until not in by_id:
@@ -97,7 +100,8 @@ def _operator(step: Step, spec: Spec, registry: Registry, problems: Problems) ->
         return facts
     try:
         facts.registered = registry.lookup(step.uses)
-        facts.operator = resolve(facts.registered)
+        with undisturbed():
+            facts.operator = resolve(facts.registered)
     except CorpusmillError as error:
         known = facts.registered is not None or step.uses in registry.conflicts
         near = None if known else registry.nearest(step.uses)
@@ -115,8 +119,9 @@ def _instance(facts: Facts, spec: Spec, problems: Problems) -> Any:
     assert operator is not None
     context = Context(step=step.id, seed=spec.seed, column=step.column, base=str(spec.base))
     try:
-        instance = operator(facts.options, context)
-        instance.reads(), instance.adds(), instance.drops(), instance.files()
+        with undisturbed():
+            instance = operator(facts.options, context)
+            instance.reads(), instance.adds(), instance.drops(), instance.files()
     except CorpusmillError as error:
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything

@@ -18,6 +18,7 @@ from corpusmill.plugin import hookspecs
 from corpusmill.plugin.identity import code_identity
 from corpusmill.plugin.local import LocalPlugin
 from corpusmill.plugin.registry import Broken, Origin, Registry
+from corpusmill.plugin.surroundings import undisturbed
 
 __all__ = ["Found", "LocalPlugin", "blocked_names", "code_identity", "find", "load_registry", "plugin_manager"]
 
@@ -62,16 +63,18 @@ def find(blocked: Iterable[str] = ()) -> list[Found]:
 
 def plugin_manager(local: Sequence[LocalPlugin] = (), *, blocked: Iterable[str] = ()) -> pluggy.PluginManager:
     """Return the manager with every usable plugin registered; observers are called through its `hook`."""
-    return _load(local, blocked)[0]
+    with undisturbed():
+        return _load(local, blocked)[0]
 
 
 def load_registry(local: Sequence[LocalPlugin] = (), *, blocked: Iterable[str] = ()) -> Registry:
     """Return the names of all operators. Plugins that cannot be loaded are listed in `broken`, with the cause."""
-    manager, registry, found = _load(local, blocked)
-    for one in found:
-        plugin = manager.get_plugin(one.origin.plugin)
-        if plugin is not None:
-            _register_operators(manager, registry, one.origin, plugin)
+    with undisturbed():
+        manager, registry, found = _load(local, blocked)
+        for one in found:
+            plugin = manager.get_plugin(one.origin.plugin)
+            if plugin is not None:
+                _register_operators(manager, registry, one.origin, plugin)
     registry.origin = Origin("?")
     return registry
 

@@ -79,6 +79,10 @@ def decide(signals: Mapping[str, Any], rules: Sequence[Rule], rows: int) -> Verd
     """
     import numpy as np
 
+    if not isinstance(signals, Mapping):
+        raise OperatorError(
+            f"measure() returned {type(signals).__name__}", expected="a mapping of signal to one number a row"
+        )
     rule = np.full(rows, KEPT, np.int32)
     value = np.full(rows, np.nan)
     numbers = {name: _as_float64(name, measured, rows) for name, measured in signals.items()}

@@ -11,7 +11,8 @@ from typing import Any
 from corpusmill.errors import StoreError, UsageError
 from corpusmill.report.plain import count, table, visible
 from corpusmill.runner.bad_records import BadReason, BadRecord, BadRecords
-from corpusmill.runner.records import RunRecord
+from corpusmill.runner.command import FILE_NAME as COMMAND
+from corpusmill.runner.records import DEFAULT_STORE, RunRecord, list_runs
 
 _WORDS = 100
 """Characters shown of what a record holds and of what was said about it."""
@@ -131,12 +132,23 @@ def _at(one: Mapping[str, Any]) -> str:
 
 
 def _next(record: RunRecord, bad: BadRecords) -> list[str]:
-    """Say how what steps failed on is tried again: with the spec file as the run had it."""
+    """Say how what steps failed on is tried again: by the run's own command, or by hand where it left none."""
     again = sum(one.rows for one in bad.reasons if one.again)
     if not again:
         return []
+    word = "them" if again > 1 else "it"
+    if (record.folder / COMMAND).is_file():
+        return [f"{count(again)} failed in a step; after a fix, this tries {word} again:", f"  {_retry(record)}"]
     started = next((one.data for one in record.events if one.event == "run_started"), {})
     spec = shlex.quote(visible(started["spec"])) if started.get("spec") else "SPEC"
-    word = "them" if again > 1 else "it"
     told = f"{count(again)} failed in a step; after a fix, the run's command with --retry tries {word} again:"
     return [told, f"  corpusmill run {spec} --retry"]
+
+
+def _retry(record: RunRecord) -> str:
+    """Return the command, as short as it can be typed from here."""
+    newest = list_runs(record.folder.parent.parent.parent, record.name)[-1].timestamp == record.timestamp
+    name = record.name if newest else f"{record.name}@{record.timestamp}"
+    here = Path(record.store) in (Path(DEFAULT_STORE), Path.cwd() / DEFAULT_STORE)
+    place = "" if here else f" --store {shlex.quote(visible(record.store))}"
+    return f"corpusmill retry {shlex.quote(visible(name))}{place}"

@@ -14,6 +14,7 @@ import xxhash
 from corpusmill.dataset.schema import SPLIT, SPLIT_TYPE, canonical_type
 from corpusmill.errors import OperatorError
 from corpusmill.plugin.operator import Operator
+from corpusmill.plugin.row_kinds import Augmented
 from corpusmill.plugin.verdicts import Verdicts
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.measurements import Shared
@@ -48,7 +49,8 @@ def apply_filter(operator: Any, chunk: Chunk, shared: Shared | None = None) -> A
 def apply_clean(operator: Any, chunk: Chunk) -> Applied:
     """Rewrite the text; verdicts may drop rows."""
     result = operator.clean(chunk.batch)
-    batch, verdicts = result if isinstance(result, tuple) else (result, None)
+    batch, verdicts = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+    _expect_kind(operator, "clean()", batch, pa.RecordBatch, "the batch, or (batch, verdicts)")
     _expect_rows(operator, batch.num_rows, len(chunk))
     _expect_columns(operator, chunk.batch, batch)
     cleaned = chunk.with_batch(batch)
@@ -68,6 +70,7 @@ def apply_annotate(operator: Any, chunk: Chunk) -> Applied:
 def add_columns(operator: Any, batch: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.RecordBatch:
     """Return the batch with an annotator's columns; they must be exactly those it declared."""
     declared = operator.adds()
+    _expect_kind(operator, "annotate()", columns, Mapping, "a mapping of column to array")
     if set(columns) != set(declared):
         raise OperatorError(
             f"{type(operator).__name__} made columns {sorted(columns)}",
@@ -83,7 +86,7 @@ def add_columns(operator: Any, batch: pa.RecordBatch, columns: Mapping[str, Any]
 
 def apply_split(operator: Any, chunk: Chunk) -> Applied:
     """Add the split label of each row."""
-    labels = np.asarray(operator.split(chunk.batch))
+    labels = np.atleast_1d(np.asarray(operator.split(chunk.batch)))
     _expect_rows(operator, len(labels), len(chunk))
     if labels.dtype.kind not in "iu":
         raise OperatorError(
@@ -91,13 +94,20 @@ def apply_split(operator: Any, chunk: Chunk) -> Applied:
             expected="whole numbers: each row's index into labels()",
         )
     names = pa.array(operator.labels(), SPLIT_TYPE)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
+        raise OperatorError(
+            f"{type(operator).__name__} returned labels from {labels.min()} to {labels.max()}",
+            expected=f"indexes into labels(): 0 to {len(names) - 1}",
+        )
     return Applied(chunk.with_batch(set_column(chunk.batch, SPLIT, names.take(pa.array(labels)))), len(chunk))
 
 
 def apply_augment(operator: Any, chunk: Chunk) -> Applied:
     """Make new rows from old ones; new rows get ids from parent, step and ordinal."""
     made = operator.augment(chunk.batch)
+    _expect_kind(operator, "augment()", made, Augmented, "an Augmented: rows, the parent of each, what was done")
     _expect_rows(operator, len(made.parent), made.batch.num_rows)
+    _expect_parents(operator, np.asarray(made.parent), len(chunk))
     is_new = np.array([deed is not None for deed in made.made_by], bool)
     parent_ids = chunk.batch.column("id").take(pa.array(made.parent))
     batch = set_column(made.batch, "id", _child_ids(parent_ids, is_new, made.parent, operator.context.step))
@@ -131,6 +141,22 @@ def _child_ids(parents: pa.Array, is_new: Any, parent: Any, step: str) -> pa.Arr
     return pa.array(ids, pa.string())
 
 
+def _expect_kind(operator: Operator, method: str, found: Any, kind: type, expected: str) -> None:
+    if not isinstance(found, kind):
+        raise OperatorError(f"{type(operator).__name__}.{method} returned {type(found).__name__}", expected=expected)
+
+
+def _expect_parents(operator: Operator, parent: Any, rows: int) -> None:
+    """Parents are rows of the batch, in its order."""
+    whole = parent.dtype.kind in "iu" and len(parent) > 0
+    if len(parent) == 0 or (whole and parent[0] >= 0 and parent[-1] < rows and (parent[1:] >= parent[:-1]).all()):
+        return
+    raise OperatorError(
+        f"{type(operator).__name__} returned rows whose parents are not rows of its batch, in their order",
+        expected=f"parent: whole numbers from 0 to {rows - 1}, rows grouped by parent in input order",
+    )
+
+
 def _expect_rows(operator: Operator, found: int, expected: int) -> None:
     if found != expected:
         raise OperatorError(
@@ -141,6 +167,7 @@ def _expect_rows(operator: Operator, found: int, expected: int) -> None:
 
 def _expect_verdicts(operator: Operator, verdicts: Verdicts, rows: int) -> None:
     """One verdict a row; signals, where there are some, as `Verdicts` says."""
+    _expect_kind(operator, "judge()", verdicts, Verdicts, "Verdicts: one a row")
     _expect_rows(operator, len(verdicts.rule), rows)
     for name, values in (verdicts.signals or {}).items():
         if getattr(values, "dtype", None) != np.float64 or values.shape != (rows,):

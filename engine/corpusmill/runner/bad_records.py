@@ -37,7 +37,7 @@ class BadRecord:
 class BadReason:
     """All records of one step and reason: how many, and the first of them in input order.
 
-    `again`: whether `corpusmill run SPEC --retry` tries them again; what a reader turned away depends on the bytes.
+    `again`: whether `corpusmill retry RUN` tries them again; what a reader turned away depends on the bytes.
     """
 
     step: str

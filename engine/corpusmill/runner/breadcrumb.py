@@ -14,12 +14,20 @@ READ, OPERATOR, COMMIT = "read", "operator", "commit"
 
 @dataclass(frozen=True)
 class Crumb:
-    """Where a worker was: the phase, and inside an operator call the step and its rows [first, last]."""
+    """Where a worker was: the phase, and inside an operator call the step and its rows [first, last].
+
+    READ with a step: inside the reader, the stage's first. A call that is no row's, a sketch, has step and rows -1.
+    """
 
     phase: str
     step: int = -1
     first: int = -1
     last: int = -1
+
+    @property
+    def called(self) -> bool:
+        """Whether an operator was at work, the reader included."""
+        return self.phase == OPERATOR or self.step >= 0
 
 
 class Breadcrumb:

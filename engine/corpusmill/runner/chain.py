@@ -41,7 +41,7 @@ class Chain:
         names: Sequence[str],
         *,
         first_step: int = 0,
-        deadline: float | None = None,
+        deadlines: Sequence[float | None] = (),
         on_removed: Removed | None = None,
         calls: Mapping[int, Callable[[Chunk], Applied]] | None = None,
     ):
@@ -55,7 +55,9 @@ class Chain:
         steps = [*names[:first_step], *(operator.context.step for operator in operators)]
         homes = [*("" for _ in range(first_step)), *(home_of(type(operator)) for operator in operators)]
         elsewhere = frozenset(self._calls)
-        self.guard = Guard(list(names), self._reject, deadline=deadline, steps=steps, homes=homes, elsewhere=elsewhere)
+        self.guard = Guard(
+            list(names), self._reject, deadlines=deadlines, steps=steps, homes=homes, elsewhere=elsewhere
+        )
 
     def run(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Yield what is left of the rows after all operators."""

@@ -100,8 +100,9 @@ def dedup_work(session: Session, stage: Stage, entries: list[Entry], earlier: li
 def run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[Any]:
     """Sketch the parts that have no sketch under the options that change keys; return all in order."""
     keys = [make_key("sketch", work.key_print, entry.part.digest) for entry in work.entries]
+    payload = {"operator": work.recipe, "deadline": work.stage.steps[0].limits.deadline}
     units = {
-        key: Unit(key, "sketch", {"operator": work.recipe, "part": entry.part.to_json()}, weight=entry.part.file.bytes)
+        key: Unit(key, "sketch", {**payload, "part": entry.part.to_json()}, weight=entry.part.file.bytes)
         for key, entry in zip(keys, work.entries, strict=True)
     }
     records = run_committed(session, work.stage, progress, list(units.values()))

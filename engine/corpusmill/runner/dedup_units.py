@@ -22,7 +22,8 @@ from corpusmill.exchange.link_file import read_links, write_links
 from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_writer import SketchWriter
 from corpusmill.ledger.removed import Ledger
-from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
+from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
 from corpusmill.runner.workspace import Workspace
@@ -39,7 +40,11 @@ def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     writer = SketchWriter(payload["operator"]["uses"])
     columns = operator.columns if isinstance(operator, UniqueIds) else None
     for batch in read_part(workspace.store, Part.from_json(payload["part"]).file, columns):
-        writer.add(*_sketched(operator, batch, payload["operator"]))
+        crumb.put(OPERATOR)
+        with deadline(patient(payload["deadline"])):
+            sketched = _sketched(operator, batch, payload["operator"])
+        crumb.put(READ)
+        writer.add(*sketched)
     store = workspace.store
     keys, rows = store.scratch(".arrow"), store.scratch(".arrow")
     writer.write(keys, rows)

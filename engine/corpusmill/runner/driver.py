@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from corpusmill.plan.stages import Stage
 from corpusmill.plugin.finder import plugin_manager
 from corpusmill.plugin.option import revealed
 from corpusmill.runner.choose import choose_executor
+from corpusmill.runner.command import FILE_NAME as COMMAND
+from corpusmill.runner.command import Given, describe_command
 from corpusmill.runner.interrupts import obey_signals
 from corpusmill.runner.journal import Journal
 from corpusmill.runner.lease import Lease
@@ -52,6 +54,8 @@ class RunOptions:
     """Run again the shards in which a step raised on documents or documents were excluded."""
     fork: bool = True
     """Whether the inline executor may fork its worker; not where the driver has threads."""
+    given: Given = field(default_factory=Given)
+    """What was laid over the spec; kept with the run, so that `corpusmill retry` can lay it over again."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,8 @@ def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
         scratch = checked.spec.run.scratch or str(store.storage.scratch())
     plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
     secrets = {"secrets": dict(checked.spec.redacted)} if checked.spec.redacted else {}
-    return {"store": store.uri, "scratch": scratch, "plugins": plugins, **secrets}
+    memory = checked.spec.run.worker_memory
+    return {"store": store.uri, "scratch": scratch, "plugins": plugins, "worker_memory": memory, **secrets}
 
 
 def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> None:
@@ -246,6 +251,7 @@ def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> N
     with write_errors(str(session.folder)):
         (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
         (session.folder / "plan.json").write_text(canonical_json(plan).decode(), encoding="utf-8")
+        (session.folder / COMMAND).write_bytes(canonical_json(describe_command(spec, options)))
 
 
 def _pass(session: Session, stage: Stage) -> None:

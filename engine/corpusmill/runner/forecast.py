@@ -21,7 +21,7 @@ from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
 from corpusmill.runner.records import list_runs
 from corpusmill.runner.references import pins_of, stale_pins, with_pins
-from corpusmill.runner.session import Session
+from corpusmill.runner.session import DRY, Session
 from corpusmill.runner.source_files import damage_text
 from corpusmill.runner.unit import Outcome, Unit
 from corpusmill.runner.worker import run_unit
@@ -62,7 +62,7 @@ class StageForecast:
 class _DryExecutor:
     """Looks at input files, and stops a stage at its first piece of real work."""
 
-    name = "dry"
+    name = DRY
     workers = 1
     in_flight = 1
     gpus = float("inf")
@@ -112,9 +112,12 @@ class _Listener:
 
 
 def forecast(
-    checked: CheckedSpec, store_uri: str | None, until: str | None = None, *, relock: bool = False
+    checked: CheckedSpec, store_uri: str | None, until: str | None = None, *, relock: bool = False, retry: bool = False
 ) -> list[StageForecast]:
-    """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document."""
+    """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document.
+
+    `retry`: what a run with `--retry` would do; nothing is forgotten for it here.
+    """
     store = Store(store_uri or checked.spec.store or DEFAULT_STORE)
     stale = {} if relock else stale_pins(checked, store)
     checked = with_pins(checked, pins_of(checked, store, relock=relock))
@@ -130,6 +133,7 @@ def forecast(
         Control(),
         store.runs_root,
     )
+    session.retry = retry
     earlier = _last_ingredients(store, checked.spec.name)
     pending: set[str] = set()
     forecasts = []
@@ -151,6 +155,7 @@ def forecast(
 
 
 def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener) -> None:
+    before = len(session.retried)
     try:
         RUNNERS[stage.kind](session, stage)
         one.state = "cached"
@@ -168,7 +173,12 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
             one.bytes = sum(entry.part.file.bytes for entry in output.entries)
     _foresee_damage(one, stage, known_damage(session, stage, remember=one.state == "runs"))
     if one.state == "runs" and one.shards and stage.kind == "pass":
-        one.reasons.append(f"{one.shards - (one.cached or 0)} of {one.shards} shards are not committed")
+        again = len(session.retried) - before
+        missing = one.shards - (one.cached or 0) - again
+        one.reasons += (
+            [f"{again} of {one.shards} shards hold documents that failed and are tried again"] if again else []
+        )
+        one.reasons += [f"{missing} of {one.shards} shards are not committed"] if missing or not again else []
 
 
 def _foresee_damage(one: StageForecast, stage: Stage, damaged: list[dict[str, Any]]) -> None:

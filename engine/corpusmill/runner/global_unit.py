@@ -14,7 +14,7 @@ from corpusmill.dataset.artifact import publish_artifact
 from corpusmill.dataset.hashing import canonical_json, hash_json
 from corpusmill.dataset.local_storage import sync_folder
 from corpusmill.errors import CorpusmillError, OperatorError
-from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
 from corpusmill.runner.handles import open_handles
 from corpusmill.runner.interrupts import STOP_FILE
 from corpusmill.runner.workspace import Workspace
@@ -94,7 +94,10 @@ def run_global(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     operator = workspace.operator(recipe)
     folder = workspace.scratch / "work" / key
     work = FolderWork(folder, workspace.scratch, recipe["seed"], recipe["device"], payload["threads"])
-    summary = _call(operator, open_handles(workspace, payload["inputs"]), work, recipe)
+    inputs = open_handles(workspace, payload["inputs"])
+    crumb.put(OPERATOR)
+    summary = _call(operator, inputs, work, recipe)
+    crumb.put(READ)
     if summary.get("stopped"):
         return {"stopped": True}
     summary = redact_values(summary, workspace.secrets)

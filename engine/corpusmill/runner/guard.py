@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import errno
-import faulthandler
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.plugin.surroundings import Surroundings
 from corpusmill.runner.applied import Applied
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
 from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.deadline import deadline
 from corpusmill.runner.emptied import applied_without, with_empty_texts
 
 CONSECUTIVE_FAILURES = 100
@@ -43,24 +43,23 @@ class Guard:
     """Calls operators so that nothing they do to one row hurts another.
 
     `names`, `steps` and `homes`: what each step of the stage uses, its id, and where its class is from.
-    `reject(step, one-row chunk, reason, detail)` quarantines. `excluded`: step -> {row: reason}, the rows that have
-    died alone before and stay out. `before(step, chunk)` is asked before each call whether the chunk must be tried in
-    a child first; it returns further rows to exclude. Steps in `elsewhere` are calls to actors, which keep the
-    deadline themselves.
+    `reject(step, one-row chunk, reason, detail)` quarantines. `deadlines`: of one call of each step, in seconds.
+    `excluded`: step -> {row: reason}, the rows that have died alone before and stay out. `before(step, chunk)` is
+    asked before each call whether the chunk must be tried in a child first; it returns further rows to exclude.
+    Steps in `elsewhere` are calls to actors, which keep the deadline themselves.
     """
 
     names: list[str]
     reject: Reject
     crumb: Breadcrumb | None = None
-    deadline: float | None = None
+    deadlines: Sequence[float | None] = ()
     excluded: dict[int, dict[int, str]] = field(default_factory=dict)
     before: Callable[[int, Chunk], dict[int, str]] | None = None
     steps: list[str] = field(default_factory=list)
     homes: list[str] = field(default_factory=list)
     elsewhere: frozenset[int] = frozenset()
     _health: dict[int, _Health] = field(default_factory=dict)
-    _trace: IO[str] | None = None
-    _home: str = field(default_factory=os.getcwd)
+    _surroundings: Surroundings = field(default_factory=Surroundings)
 
     def call(self, step: int, chunk: Chunk, apply: Apply, *, exact: bool = True) -> Iterator[Applied]:
         """Yield what the operator made of the chunk: at once, or in halves around the rows that fail."""
@@ -105,7 +104,7 @@ class Guard:
                 f"but on none of them alone: {applied}",
                 where=self._place(step),
                 expected="an operator that answers a batch as it answers its documents, empty texts included",
-                hint=f"corpusmill plugins show {self.names[step]}",
+                hint=self._check(step),
             ) from applied
         self._healthy(step, int(alive.sum()))
         return applied if alive.all() else applied_without(applied, chunk.rows[~alive], int(alive.sum()))
@@ -117,7 +116,7 @@ class Guard:
         except OperatorError as error:
             home = self.homes[step] if self.homes else ""
             error.where = error.where or self._place(step) + (f", {home}" if home else "")
-            error.hint = error.hint or f"corpusmill plugins check {home if home.endswith('.py') else self.names[step]}"
+            error.hint = error.hint or self._check(step)
             raise
         except (CorpusmillError, KeyboardInterrupt):
             raise
@@ -128,27 +127,30 @@ class Guard:
 
     def _timed(self, step: int, chunk: Chunk, apply: Apply) -> Applied:
         """Run one call with a breadcrumb and a deadline that fires even while a C loop holds the interpreter."""
-        deadline = None if step in self.elsewhere else self.deadline
         if self.crumb is not None:
             self.crumb.put(OPERATOR, step, int(chunk.rows.min()), int(chunk.rows.max()))
-        if deadline is not None:
-            faulthandler.dump_traceback_later(deadline, exit=True, file=self._nowhere())
         lost = False
         try:
-            return apply(chunk)
+            with deadline(self._seconds(step)):
+                return apply(chunk)
         except PoolLost:
             lost = True
             raise
         finally:
-            if deadline is not None:
-                faulthandler.cancel_dump_traceback_later()
             if self.crumb is not None and not lost:
                 self.crumb.put(READ)
-            _go_home(self._home)
+            self._surroundings.restore()
+
+    def _seconds(self, step: int) -> float | None:
+        return self.deadlines[step] if step < len(self.deadlines) and step not in self.elsewhere else None
 
     def _quarantine(self, step: int, row: Chunk, error: BaseException) -> None:
         reason = f"raised {type(error).__name__}"
         self.reject(step, row, reason, str(error))
+        self._failed(step, row, f"{reason}: {error}")
+
+    def _failed(self, step: int, row: Chunk, last: str) -> None:
+        """Count a failing row; raise OperatorError where there are too many in a row, or too many at first."""
         health = self._health.setdefault(step, _Health())
         health.seen += 1
         health.failed += 1
@@ -156,10 +158,10 @@ class Guard:
         if health.streak >= CONSECUTIVE_FAILURES or (health.seen <= FIRST_ROWS and health.failed > FIRST_ROWS // 2):
             raise OperatorError(
                 f"{self.names[step]} failed on {health.failed} of {health.seen} documents, "
-                f"{health.streak} in a row; the last: {reason}: {error}",
+                f"{health.streak} in a row; the last: {last}",
                 where=f"{self._place(step)}, document {_id(row)}",
                 expected="an operator that fails on few documents; these look like a fault of the operator",
-                hint=f"corpusmill plugins show {self.names[step]}",
+                hint=self._check(step),
             )
 
     def _healthy(self, step: int, rows: int) -> None:
@@ -174,28 +176,24 @@ class Guard:
             return np.ones(len(chunk), bool)
         alive = ~np.isin(chunk.rows, np.array(sorted(excluded), np.int64))
         for row in np.flatnonzero(~alive):
+            if row and alive[row - 1]:
+                self._healthy(step, 0)
             one = chunk.slice(int(row), int(row) + 1)
-            self.reject(step, one, excluded[int(one.rows[0])], "")
+            reason = excluded[int(one.rows[0])]
+            self.reject(step, one, reason, "")
+            self._failed(step, one, reason)
         return alive
+
+    def _check(self, step: int) -> str:
+        return check_command(self.names[step], self.homes[step] if self.homes else "")
 
     def _place(self, step: int) -> str:
         return f"step {self.steps[step]} ({self.names[step]})" if self.steps else self.names[step]
 
-    def _nowhere(self) -> IO[str]:
-        # The traceback of a timed-out call goes to no terminal; the crumb says all that is reported.
-        if self._trace is None:
-            self._trace = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
-        return self._trace
 
-
-def _go_home(home: str) -> None:
-    """An operator that changes the working directory changes it for itself only."""
-    try:
-        strayed = os.getcwd() != home  # noqa: PTH109
-    except FileNotFoundError:
-        strayed = True
-    if strayed:
-        os.chdir(home)
+def check_command(uses: str, home: str) -> str:
+    """Return what holds an operator against its contract; `home`: its plugin file, or the module it is from."""
+    return f"corpusmill plugins check {home if home.endswith('.py') else uses}"
 
 
 def _id(row: Chunk) -> Any:

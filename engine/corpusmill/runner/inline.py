@@ -16,7 +16,7 @@ from typing import Any
 
 from corpusmill.runner.fresh_worker import FreshWorker, start_fresh_worker
 from corpusmill.runner.parentage import die_with
-from corpusmill.runner.unit import Died, Failed, Outcome, Unit
+from corpusmill.runner.unit import Died, Done, Failed, Outcome, Unit
 from corpusmill.runner.worker import run_in_worker, run_unit
 
 
@@ -105,6 +105,8 @@ class InlineExecutor:
         try:
             if self._pipe.poll():
                 outcome: Outcome = self._pipe.recv()
+                if isinstance(outcome, Done) and outcome.weary:
+                    self.close()
                 return outcome
         except (EOFError, OSError):
             pass  # it died before it answered, or in the middle of its answer
@@ -161,7 +163,7 @@ class DirectExecutor:
             return None
         unit = self._queue.popleft()
         # No deadline: a breakpoint may take its time, and a crash would be the driver's.
-        payload = {**unit.payload, "deadline": None} if "deadline" in unit.payload else unit.payload
+        payload = {**unit.payload, "deadline": None, "deadlines": [None] * len(unit.payload.get("deadlines", ()))}
         with contextlib.redirect_stdout(sys.stderr):
             return unit, run_unit(unit.kind, unit.key, payload, self._settings, unit.handles)
 
@@ -218,6 +220,8 @@ def serve(pipe: Connection, settings: Mapping[str, Any], driver: int) -> None:
             # An error that cannot cross the pipe is replaced by one that says the same.
             error = getattr(outcome, "error", outcome)
             pipe.send(Failed(RuntimeError(f"{type(error).__name__}: {error}")))
+        if isinstance(outcome, Done) and outcome.weary:
+            os._exit(0)  # now: threads that an operator left running would be waited for
 
 
 def _speak_on_stderr() -> None:

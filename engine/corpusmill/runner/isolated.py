@@ -15,12 +15,17 @@ import pyarrow as pa
 from corpusmill.plugin.resolve import resolve
 from corpusmill.runner.applied import APPLY
 from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.confinement import SELF_KILLED, confine
 from corpusmill.runner.parentage import die_with
 from corpusmill.runner.workspace import Workspace
 
 _RAISED = 3
 """Exit code of a child whose operator raised."""
 _FINISHED = 2**64 - 1
+_FULL = b"\1"
+"""Stands behind the announced row once the operator got no more memory."""
+OUTSIDE = "killed from outside"
+"""The end that says nothing about documents: the out-of-memory killer and people who run machines send SIGKILL."""
 
 
 def main() -> None:
@@ -63,44 +68,55 @@ def _fork(workspace: Workspace, batch: pa.RecordBatch, header: dict[str, Any]) -
             _run_child(workspace.operator(header["recipe"]), batch, header, announced.fileno(), overdue)
         _, status = os.waitpid(child, 0)
         last = int.from_bytes(os.pread(announced.fileno(), 8, 0), "little")
+        full = os.pread(announced.fileno(), 1, 8) == _FULL
         late = os.fstat(overdue.fileno()).st_size > 0
     finished = last == _FINISHED
-    return {"status": _how(status, finished=finished, late=late), "row": 0 if finished else last}
+    return {"status": _how(status, finished=finished, late=late, full=full), "row": 0 if finished else last}
 
 
 def _run_child(
     operator: Any, batch: pa.RecordBatch, header: dict[str, Any], announced: int, overdue: IO[bytes]
 ) -> None:
     """Announce each piece before it runs, and the end: an operator that exits by itself never says the last word."""
+    confine(header["memory"])
     pieces = [(row, 1) for row in range(batch.num_rows)] if header["by_row"] else [(0, batch.num_rows)]
     raised = False
     for start, count in pieces:
         os.pwrite(announced, start.to_bytes(8, "little"), 0)
-        raised |= not _call(operator, batch.slice(start, count), header["deadline"], overdue)
+        error = _call(operator, batch.slice(start, count), header["deadline"], overdue)
+        if isinstance(error, MemoryError):
+            os.pwrite(announced, _FULL, 8)
+            os._exit(_RAISED)
+        raised |= error is not None
     os.pwrite(announced, _FINISHED.to_bytes(8, "little"), 0)
     os._exit(_RAISED if raised else 0)
 
 
-def _call(operator: Any, batch: pa.RecordBatch, deadline: float | None, overdue: IO[bytes]) -> bool:
-    """Run the operator on a batch; False when it raised. A call that is overdue leaves its traceback and is ended."""
+def _call(operator: Any, batch: pa.RecordBatch, deadline: float | None, overdue: IO[bytes]) -> BaseException | None:
+    """Run the operator on a batch; return what it raised. A call that is overdue leaves its traceback and is ended."""
     if deadline is not None:
         faulthandler.dump_traceback_later(deadline, exit=True, file=overdue)
     try:
         APPLY[operator.kind](operator, Chunk(batch, np.arange(batch.num_rows, dtype=np.int64)))
-    except BaseException:
-        return False
+    except BaseException as error:
+        return error
     finally:
         faulthandler.cancel_dump_traceback_later()
-    return True
+    return None
 
 
-def _how(status: int, *, finished: bool, late: bool) -> str:
+def _how(status: int, *, finished: bool, late: bool, full: bool) -> str:
     if finished:
         return "raised" if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _RAISED else "ok"
     if late:
         return "passed its deadline"
+    if full:
+        return "ran out of memory"
     if os.WIFSIGNALED(status):
-        return f"crashed (signal {os.WTERMSIG(status)})"
+        number = os.WTERMSIG(status)
+        if number == signal.SIGKILL:
+            return OUTSIDE
+        return f"crashed (signal {int(signal.SIGKILL if number == SELF_KILLED else number)})"
     return f"exited with code {os.WEXITSTATUS(status)}"
 
 

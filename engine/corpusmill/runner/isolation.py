@@ -14,30 +14,44 @@ import orjson
 import pyarrow as pa
 
 from corpusmill.errors import ExecutorError, OperatorError
+from corpusmill.plugin.local import home_of
 from corpusmill.runner.breadcrumb import READ, Breadcrumb
 from corpusmill.runner.chunk import Chunk
+from corpusmill.runner.fatigue import memory_limit
+from corpusmill.runner.guard import check_command
+from corpusmill.runner.isolated import OUTSIDE
 from corpusmill.runner.workspace import Workspace
 
-KILLED = "crashed (signal 9)"
-"""The one death that also comes from outside: the out-of-memory killer and operators of machines send it."""
-SOLITARY_DEATHS, SOLITARY_KILLS = 2, 4
+SOLITARY_DEATHS = 2
 """So often a row must die alone before it is blamed."""
 NEIGHBOURS = 10
 """So many rows in a row that each die alone mean that the operator is broken, not the documents."""
 _SURVIVED = ("ok", "raised")
 _PATIENCE = 5
-"""How often a question without a clear answer is asked again before the machine is held to be at fault."""
+"""How often a batch that dies and whose rows do not is looked at before the machine is held to be at fault."""
+_KILLS = 8
+"""How often one question is asked while whoever is to answer is killed from outside."""
 
 
 class Isolation:
     """Tries suspect batches in children of a clean template process before the worker touches them.
 
     A row is excluded only after it has died alone, twice, in fresh processes, the same way, inside the same step, and
-    its batch has passed without it. A kill from outside therefore never costs a document.
+    its batch has passed without it. A SIGKILL that a row's process did not send itself is no death of the row: whoever
+    sends it, and however often, it costs no document.
     """
 
-    def __init__(self, suspects: Sequence[Sequence[int]], trial: Trial, recipes: Sequence[Any], crumb: Breadcrumb):
+    def __init__(
+        self,
+        suspects: Sequence[Sequence[int]],
+        trial: Trial,
+        recipes: Sequence[Any],
+        crumb: Breadcrumb,
+        deadlines: Sequence[float | None] = (),
+        homes: Sequence[str] = (),
+    ):
         self._suspects, self._trial, self._recipes, self._crumb = suspects, trial, recipes, crumb
+        self._deadlines, self._homes = deadlines, homes
 
     @staticmethod
     def of(
@@ -46,8 +60,8 @@ class Isolation:
         """Return the check for `Guard.before`, or None for a unit that nothing is suspected of."""
         if not payload.get("suspects"):
             return None
-        trial = Trial(workspace.settings, payload["deadline"])
-        return Isolation(payload["suspects"], trial, recipes, crumb)
+        homes = [home_of(type(workspace.operator(recipe))) for recipe in recipes]
+        return Isolation(payload["suspects"], Trial(workspace.settings), recipes, crumb, payload["deadlines"], homes)
 
     def __call__(self, step: int, chunk: Chunk) -> dict[int, str]:
         """Return the rows of the chunk to exclude from this step, each with the reason.
@@ -59,6 +73,7 @@ class Isolation:
         if not any(suspect == step and first <= high and low <= last for suspect, first, last in self._suspects):
             return {}
         self._crumb.put(READ)
+        self._trial.deadline = self._deadlines[step] if step < len(self._deadlines) else None
         # A model is tried on the CPU: its GPU, if it has one, belongs to the actors.
         recipe = {**self._recipes[step], "device": "cpu"}
         excluded: dict[int, str] = {}
@@ -79,7 +94,7 @@ class Isolation:
                 fruitless += 1
                 continue
             streak = streak + 1 if position == passed and excluded else 1
-            _expect_sound(recipe, row, how, streak)
+            _expect_sound(recipe, row, how, streak, self._homes[step] if self._homes else "")
             excluded[int(row.rows[0])] = how
             remaining, passed, fruitless = np.delete(remaining, position), position, 0
         if len(remaining):
@@ -96,7 +111,7 @@ class Isolation:
     def _alone(self, recipe: Any, row: Chunk) -> str | None:
         """Return how a row dies by itself, again and again and each time the same way; None if it does not."""
         deaths: list[str] = []
-        while len(deaths) < (SOLITARY_KILLS if KILLED in deaths else SOLITARY_DEATHS):
+        while len(deaths) < SOLITARY_DEATHS:
             deaths.append(self._trial.whole(recipe, row))
             if deaths[-1] in _SURVIVED or deaths[-1] != deaths[0]:
                 return None
@@ -104,10 +119,15 @@ class Isolation:
 
 
 class Trial:
-    """Asks a template process to run an operator on a batch in a fresh child, and says how the child ended."""
+    """Asks a template process to run an operator on a batch in a fresh child, and says how the child ended.
 
-    def __init__(self, settings: Mapping[str, Any], deadline: float | None):
-        self._settings, self._deadline = dict(settings), deadline
+    `deadline`: seconds of one call. A question whose child or template is killed from outside is asked again; raises
+    ExecutorError when that goes on.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self._settings = dict(settings)
+        self.deadline: float | None = None
         self._template: subprocess.Popen[bytes] | None = None
 
     def whole(self, recipe: Mapping[str, Any], chunk: Chunk) -> str:
@@ -121,23 +141,21 @@ class Trial:
 
     def _ask(self, recipe: Mapping[str, Any], chunk: Chunk, *, by_row: bool) -> dict[str, Any]:
         data = _to_bytes(chunk.batch)
-        header = {"recipe": dict(recipe), "bytes": len(data), "by_row": by_row, "deadline": self._deadline}
-        for _ in range(_PATIENCE):
+        header = {"recipe": dict(recipe), "bytes": len(data), "by_row": by_row, "deadline": self.deadline}
+        header["memory"] = memory_limit(self._settings)
+        for _ in range(_KILLS):
             try:
                 line = self._exchange(orjson.dumps(header) + b"\n" + data)
             except OSError:
                 line = b""
             # A template killed in the middle of its answer leaves half a line.
-            if line.endswith(b"\n"):
-                answer: dict[str, Any] = orjson.loads(line)
+            if not line.endswith(b"\n"):
+                self._stop()
+                continue
+            answer: dict[str, Any] = orjson.loads(line)
+            if answer["status"] != OUTSIDE:
                 return answer
-            self._stop()
-        raise ExecutorError(
-            f"the process that tries suspect documents of {recipe['uses']} was killed {_PATIENCE} times",
-            where=f"step {recipe['step']}",
-            expected="a machine with enough memory for one more process",
-            hint="free some memory, then run the same command; finished work is kept",
-        )
+        raise _killed(recipe, chunk)
 
     def _exchange(self, question: bytes) -> bytes:
         if self._template is None:
@@ -165,15 +183,23 @@ def _close(stream: Any) -> None:
         stream.close()
 
 
-def _expect_sound(recipe: Mapping[str, Any], row: Chunk, how: str, streak: int) -> None:
+def _expect_sound(recipe: Mapping[str, Any], row: Chunk, how: str, streak: int, home: str) -> None:
     if streak < NEIGHBOURS:
         return
-    index = row.batch.schema.get_field_index("id")
     raise OperatorError(
         f"{recipe['uses']} {how} on {streak} documents in a row, each alone in a process of its own",
-        where=f"step {recipe['step']}, document {row.batch.column(index)[0].as_py() if index >= 0 else row.rows[0]}",
+        where=f"step {recipe['step']} ({recipe['uses']}), {_documents(row)}",
         expected="an operator that fails on few documents; these look like a fault of the operator",
-        hint=f"corpusmill plugins show {recipe['uses']}",
+        hint=check_command(recipe["uses"], home),
+    )
+
+
+def _killed(recipe: Mapping[str, Any], chunk: Chunk) -> ExecutorError:
+    return ExecutorError(
+        f"the process that tries suspect documents of {recipe['uses']} was killed {_KILLS} times (signal 9)",
+        where=f"step {recipe['step']} ({recipe['uses']}), {_documents(chunk)}",
+        expected="no kills from outside, and memory for one more process: for a SIGKILL no document is excluded",
+        hint="check memory (dmesg, ulimit), then run the same command; finished work is kept",
     )
 
 
@@ -181,10 +207,18 @@ def _unclear(recipe: Mapping[str, Any], chunk: Chunk, how: str | None) -> Execut
     return ExecutorError(
         f"{recipe['uses']} keeps dying on a batch of {len(chunk)} documents ({how or 'in different ways'}), "
         "but on none of them alone",
-        where=f"step {recipe['step']}, rows {chunk.rows.min()} to {chunk.rows.max()} of the shard",
+        where=f"step {recipe['step']} ({recipe['uses']}), {_documents(chunk)}",
         expected="a batch that fits the machine's memory and the step's deadline, and no kills from outside",
         hint="lower --batch-bytes or raise `limits: {deadline: …}`, then run the same command; finished work is kept",
     )
+
+
+def _documents(chunk: Chunk) -> str:
+    """Name a document by its id, several by their rows."""
+    index = chunk.batch.schema.get_field_index("id")
+    if len(chunk) == 1 and index >= 0:
+        return f"document {chunk.batch.column(index)[0].as_py()}"
+    return f"rows {chunk.rows.min()} to {chunk.rows.max()} of the shard"
 
 
 def _take(chunk: Chunk, positions: Any) -> Chunk:

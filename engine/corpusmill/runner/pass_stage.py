@@ -13,14 +13,17 @@ from corpusmill.dataset.manifest import Dataset, Entry, publish_dataset
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonical_schema, describe_schema, union_schema
 from corpusmill.dataset.store import FileRef, make_key
-from corpusmill.errors import BadRecordLimit, InputError
+from corpusmill.errors import InputError
 from corpusmill.ledger.counts import StepCounts, merge_counts
 from corpusmill.ledger.quarantine import DOCUMENTS
 from corpusmill.ledger.signals import merge_signals
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
+from corpusmill.plugin.local import home_of
 from corpusmill.plugin.reader import ReadLimits
+from corpusmill.runner.blame import Breaker
 from corpusmill.runner.id_stage import Repeats, without_repeats
+from corpusmill.runner.limits import check_limits
 from corpusmill.runner.promises import expect_records
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session, StageProgress, count_row
@@ -51,12 +54,14 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     cached = sum(key in records for key in keys)
     progress = session.start_stage(stage, len(keys), cached)
     seconds = [0.0] * len(stage.steps)
+    breaker = Breaker([(one.id, one.uses, home_of(one.operator)) for one in stage.steps], int(stage.reads_files))
 
     def done(unit: Unit, result: Done) -> None:
         records[unit.key] = result.record
         progress.rows += result.record["counts"][0]["in"] if result.record["counts"] else 0
         for step, spent in enumerate(result.seconds):
             seconds[step] += spent
+        breaker.take(unit, result.record["counts"])
 
     pools = _pools(session, stage, plan) if cached < len(keys) else None
     try:
@@ -77,7 +82,7 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
         expect_records(stage.steps[0], counts[0].rows_in)
     entries = [Entry(Part.from_json(record["part"]), None, record["splits"]) for record in kept]
     repeats = _without_repeats(session, stage, progress, entries, counts)
-    _check_limits(session, stage, counts)
+    check_limits(session, stage, counts)
     output = _publish(session, stage, plan, kept, repeats)
     rows = {step.id: count_row(step, counts[index], seconds[index]) for index, step in enumerate(stage.steps)}
     session.finish_stage(progress, output, output.rows, rows)
@@ -186,7 +191,8 @@ def _usable(session: Session, stage: Stage, key: str) -> dict[str, Any] | None:
         return None
     if session.retry and key not in session.retried and _failed_rows(stage, record):
         session.retried.add(key)
-        session.store.forget(key, later=True)
+        if not session.dry:
+            session.store.forget(key, later=True)
         return None
     then = record.get("kept_out", {}).get("limits", {})
     if any(getattr(stage.steps[0].limits, name) != bound for name, bound in then.items()):
@@ -230,7 +236,7 @@ def _units(
             "removed": removed,
             "turned_away": stage.quarantine,
             "batch_bytes": settings.batch_bytes,
-            "deadline": stage.steps[0].limits.deadline,
+            "deadlines": [step.limits.deadline for step in stage.steps],
             "on_corrupt_file": stage.steps[0].limits.on_corrupt_file,
             "limit": session.limit,
         }
@@ -289,30 +295,6 @@ def _collect_signals(session: Session, stage: Stage, records: list[dict[str, Any
             session.signals[step.id] = {"uses": step.uses, **merge_signals(measured)}
         files = [FileRef.from_json(one) for record in records if (one := record.get("values", {}).get(str(index)))]
         session.values += [{"step": step.id, "path": f"{session.store.uri}/{file.name}"} for file in files]
-
-
-def _check_limits(session: Session, stage: Stage, counts: list[StepCounts]) -> None:
-    """Judge bad records once, at the end of the stage: the shards stay committed, only the manifest waits."""
-    limits = stage.steps[0].limits
-    bad = sum(sum(one.quarantined.values()) for one in counts)
-    read = counts[0].rows_in
-    share = bad / read if read else 0.0
-    over_share = share > limits.max_bad_fraction
-    over_count = limits.max_bad_records is not None and bad > limits.max_bad_records
-    if not (over_share or over_count):
-        return
-    reasons: dict[str, int] = {}
-    for one in counts:
-        for reason, rows in one.quarantined.items():
-            reasons[reason] = reasons.get(reason, 0) + rows
-    listed = ", ".join(f"{reason} {rows}" for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]))
-    allowed = f"{limits.max_bad_fraction:.2%}" if over_share else f"{limits.max_bad_records} records"
-    raise BadRecordLimit(
-        f"{bad} of {read} records are bad ({share:.2%}): {listed}",
-        where=f"stage {stage.id}; `corpusmill quarantine {session.checked.spec.name}{session.place}` lists the records",
-        expected=f"at most {allowed}",
-        hint="correct the input, or raise `limits: {max_bad_fraction: …}`: nothing is recomputed then",
-    )
 
 
 def _without_repeats(

@@ -14,8 +14,9 @@ from corpusmill.errors import CorruptFile
 from corpusmill.ledger.quarantine import DOCUMENTS, READER, as_documents
 from corpusmill.runner.breadcrumb import COMMIT, READ, Breadcrumb
 from corpusmill.runner.chain import Chain
-from corpusmill.runner.chunk import gathered, numbered
+from corpusmill.runner.chunk import Chunk, gathered, numbered
 from corpusmill.runner.concealed import concealed_counts, concealed_signals, concealed_table
+from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.isolation import Isolation
 from corpusmill.runner.pool import pool_calls
 from corpusmill.runner.sources import file_batches, limited, part_batches
@@ -81,9 +82,9 @@ class _Attempt:
             row_operators,
             self.names,
             first_step=first,
-            deadline=payload["deadline"],
+            deadlines=payload["deadlines"],
             on_removed=self._take_removed if self._writers else None,
-            calls=pool_calls(workspace.pools, row_operators, first, payload["deadline"]),
+            calls=pool_calls(workspace.pools, row_operators, first, payload["deadlines"]),
         )
         self.chain.guard.crumb = crumb
         self.chain.guard.before = Isolation.of(payload, workspace, recipes, crumb)
@@ -93,7 +94,8 @@ class _Attempt:
         """Write all rows and publish the files; nothing is committed here."""
         self._crumb.put(READ)
         most = self._payload["batch_bytes"]
-        for chunk in self.chain.run(numbered(gathered(self._batches(), min(most, GATHERED)), most)):
+        chunks = numbered(gathered(self._batches(), min(most, GATHERED)), most)
+        for chunk in self.chain.run(self._attended(chunks) if self._from_files else chunks):
             batch = conform(chunk.batch, self._schemas[-1])
             self._count(batch)
             self._main.write(batch)
@@ -146,6 +148,17 @@ class _Attempt:
             counts, quarantine = self.chain.counts[0], self.chain.quarantine
             return file_batches(self.operators[0], self._source, self._schemas[0], counts, quarantine, limit)
         return limited(part_batches(self._workspace.store, self._source, self._schemas[0]), limit)
+
+    def _attended(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Yield what the reader reads, saying so meanwhile; a reader that hangs is ended, too."""
+        while True:
+            self._crumb.put(READ, 0)
+            with deadline(patient(self._payload["deadlines"][0])):
+                chunk = next(chunks, None)
+            self._crumb.put(READ)
+            if chunk is None:
+                return
+            yield chunk
 
     def _take_removed(self, step: int, batch: pa.RecordBatch) -> None:
         writer = self._writers.get(str(step))

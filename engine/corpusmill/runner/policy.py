@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from corpusmill.errors import CorpusmillError, ExecutorError, Interrupted
+from corpusmill.errors import CorpusmillError, ExecutorError, Interrupted, OperatorError
+from corpusmill.runner.blame import death_words, placed, shard_words
 from corpusmill.runner.breadcrumb import OPERATOR, Crumb, read_crumb
 from corpusmill.runner.executor import Executor
-from corpusmill.runner.unit import Died, Done, Failed, Unit
+from corpusmill.runner.unit import Died, Done, Failed, Outcome, Unit
 
 DEATHS_OUTSIDE = 3
 """So many deaths of one unit outside any operator call stop the run: the machine is at fault, not a document."""
@@ -28,6 +30,10 @@ class Control:
 
 
 OnDone = Callable[[Unit, Done], None]
+Names = Callable[[Unit, int], str]
+"""Names a step of a unit, by its place in the stage, and its plugin; -1: the one the unit is for."""
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Takes an event and what there is to say of it."""
 
 
 def run_units(
@@ -37,11 +43,11 @@ def run_units(
     *,
     control: Control,
     crumbs: Callable[[str], Path],
-    names: Callable[[Unit, int], str] = lambda unit, step: f"step {step}",
+    names: Names = lambda unit, step: f"step {step}",
     tick: Callable[[], None] = lambda: None,
-    on_death: Callable[[Unit, Died], None] = lambda unit, died: None,
+    tell: Tell = lambda event, data: None,
 ) -> None:
-    """Run all units; `on_done` gets each result as it comes, `on_death` each unit whose worker died and that goes on.
+    """Run all units; `on_done` gets each result as it comes, `tell` each worker that died or was replaced.
 
     After a failure nothing new starts, what is in flight may finish and commit, then the first error is raised. A
     stop request does the same and raises Interrupted.
@@ -66,20 +72,31 @@ def run_units(
             continue
         unit, outcome = ended
         if isinstance(outcome, Died) and failure is None and not control.stopping:
-            failure = _judge(unit, outcome, deaths, crumbs, names)
+            failure = _judge(unit, outcome, deaths, crumbs, names, tell)
             if failure is None:
-                on_death(unit, outcome)
                 executor.submit(unit)
                 continue
         running -= 1
-        if isinstance(outcome, Done):
-            on_done(unit, outcome)
-        elif isinstance(outcome, Failed) and failure is None:
-            failure = outcome.error
+        problem = _ended(unit, outcome, on_done, names, tell)
+        failure = failure or problem
     if failure is not None:
         raise failure
     if control.stopping:
         raise Interrupted("stopped on request; everything that was finished is kept", hint=control.resume)
+
+
+def _ended(unit: Unit, outcome: Outcome, on_done: OnDone, names: Names, tell: Tell) -> BaseException | None:
+    """Hand a result on; return what must stop the run, so that what is in flight still ends."""
+    if isinstance(outcome, Failed):
+        return placed(outcome.error, unit, names(unit, -1))
+    if isinstance(outcome, Done):
+        if outcome.weary:
+            tell("worker_replaced", {"why": outcome.weary, "shard": shard_words(unit)})
+        try:
+            on_done(unit, outcome)
+        except OperatorError as error:
+            return error
+    return None
 
 
 def _judge(
@@ -87,15 +104,19 @@ def _judge(
     died: Died,
     deaths: Counter[tuple[str, str]],
     crumbs: Callable[[str], Path],
-    names: Callable[[Unit, int], str],
+    names: Names,
+    tell: Tell,
 ) -> CorpusmillError | None:
-    """Decide about a unit whose worker died: try again, with suspects if an operator was running, or give up."""
+    """Decide about a unit whose worker died: try again, with suspects if an operator was running, or give up.
+
+    Only passes try suspects apart; of any other unit a death is borne as often as one outside operators.
+    """
     unit.attempts += 1
     path = crumbs(unit.key)
     crumb = read_crumb(path) or Crumb("unknown")
     # The next worker may die before it leaves a word of its own.
     path.unlink(missing_ok=True)
-    if crumb.phase == OPERATOR:
+    if crumb.phase == OPERATOR and unit.kind == "pass":
         suspects = unit.payload.setdefault("suspects", [])
         # A death further on than any before is another document's, or another's fault: only standing still counts.
         further = crumb.first > max((last for _, _, last in suspects), default=-1)
@@ -104,14 +125,15 @@ def _judge(
         further = False
         deaths[unit.key, "outside"] += 1
     deaths[unit.key, "all"] += not further
+    where = death_words(unit, crumb, names(unit, crumb.step))
     if deaths[unit.key, "outside"] < DEATHS_OUTSIDE and deaths[unit.key, "all"] < ATTEMPTS:
+        tell("worker_died", {"unit": unit.kind, "attempt": unit.attempts, "how": died.how, "where": where})
         return None
-    where = f"{unit.kind} unit {unit.key[:12]}, attempt {unit.attempts}, last seen: {crumb.phase}"
-    if crumb.phase == OPERATOR:
-        where += f" {names(unit, crumb.step)}, rows {crumb.first} to {crumb.last}"
     return ExecutorError(
         f"a worker {died.how} {unit.attempts} times on the same unit of work",
         where=where,
-        expected="workers that live; deaths outside operators come from memory limits or an operator's kill",
+        expected="an operator that lives and ends each call in time (`limits: {deadline: …}`), in memory that is there"
+        if crumb.called
+        else "workers that live; deaths outside operators come from memory limits or an operator's kill",
         hint="check memory (dmesg, ulimit), lower --batch-bytes or --workers, then run the same command: work is kept",
     )

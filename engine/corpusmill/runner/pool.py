@@ -19,15 +19,15 @@ class Pool(Protocol):
 
 
 def pool_calls(
-    pools: Mapping[int, Pool] | None, operators: Sequence[Any], first: int, deadline: float | None
+    pools: Mapping[int, Pool] | None, operators: Sequence[Any], first: int, deadlines: Sequence[float | None]
 ) -> dict[int, Callable[[Chunk], Applied]]:
     """Return, by step, the calls that replace an operator's own method where a pool serves it.
 
-    The deadline is the actor's to keep, for one call: a batch that waits for its turn is not late.
+    A deadline is the actor's to keep, for one call: a batch that waits for its turn is not late.
     """
     calls: dict[int, Callable[[Chunk], Applied]] = {}
     for step, pool in (pools or {}).items():
-        calls[step] = _call(operators[step - first], pool, deadline)
+        calls[step] = _call(operators[step - first], pool, deadlines[step])
     return calls
 
 

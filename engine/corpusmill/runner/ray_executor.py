@@ -18,9 +18,9 @@ from ray.job_config import JobConfig
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.ray_nodes import expect_shared
 from corpusmill.runner.ray_pool import RayPool, start_actors
+from corpusmill.runner.ray_worker import NEVER, run_on_ray
 from corpusmill.runner.reaper import Reaper
 from corpusmill.runner.unit import Died, Failed, Outcome, Unit
-from corpusmill.runner.worker import run_in_worker
 
 _MARKER = f"{Path(ray.__file__).parent}{os.sep}"
 """Stands in the commands of all processes that `ray.init` starts."""
@@ -30,7 +30,7 @@ class RayExecutor:
     """Runs units as Ray tasks. Ray carries references, never documents, between driver and workers.
 
     Ray's own retries are off: a poison document would kill each of them, so attempts are counted above, by the
-    policy. Workers are reused, so imports and compiled kernels stay warm.
+    policy. Workers are reused, so imports and compiled kernels stay warm, until they hold too much.
     """
 
     name = "ray"
@@ -45,7 +45,6 @@ class RayExecutor:
         record: Path | None = None,
     ):
         """`record`: where the processes of a local cluster are noted, so that the next run can end a dead one's."""
-        self._settings = settings
         # Only over what this process starts: a cluster that is joined belongs to others.
         local = address is None and not ray.is_initialized()
         self._reaper = Reaper(record, _MARKER) if local and record is not None else None
@@ -59,9 +58,10 @@ class RayExecutor:
             self._dismiss_reaper()
             raise
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._settings = {**settings, "workers": _neighbours()}
         self.in_flight = in_flight or 2 * self.workers
         self.gpus = float(ray.cluster_resources().get("GPU", 0))
-        self._task = ray.remote(max_retries=0, retry_exceptions=False)(run_in_worker)
+        self._task = ray.remote(max_retries=0, retry_exceptions=False, max_calls=NEVER)(run_on_ray)
         self._running: dict[Any, Unit] = {}
 
     def submit(self, unit: Unit) -> None:
@@ -116,6 +116,11 @@ class RayExecutor:
     def _dismiss_reaper(self) -> None:
         if self._reaper is not None:
             self._reaper.dismiss()
+
+
+def _neighbours() -> int:
+    """Return how many workers share the memory of one machine of the cluster, at most."""
+    return max([1, *(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])])
 
 
 def _outcome(reference: Any) -> Outcome:

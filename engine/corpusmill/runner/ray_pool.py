@@ -12,20 +12,27 @@ import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from corpusmill.errors import ExecutorError
+from corpusmill.runner.fatigue import memory_limit, private_memory
 from corpusmill.runner.guard import PoolLost
 from corpusmill.runner.worker import workspace_for
 
 
 @ray.remote(max_restarts=-1, max_task_retries=2)
 class ModelActor:
-    """Builds an operator once and answers batches. A batch that an actor dies with is sent again, twice."""
+    """Builds an operator once and answers batches. A batch that an actor dies with is sent again, twice.
+
+    An actor whose operator leaks, past the model and a worker's memory, makes room for a fresh one before it answers.
+    """
 
     def __init__(self, settings: Mapping[str, Any], recipe: Mapping[str, Any]):
         self._operator = workspace_for(settings).operator(recipe)
+        self._limit = private_memory() + memory_limit(settings)
         self._nowhere = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the actor
 
     def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> dict[str, pa.Array]:
         """Return the operator's columns for a batch; an actor that is overdue ends itself."""
+        if private_memory() > self._limit:
+            os._exit(0)
         if deadline is not None:
             faulthandler.dump_traceback_later(deadline, exit=True, file=self._nowhere)
         try:

@@ -59,11 +59,12 @@ def run_segment_stage(session: Session, stage: Stage) -> None:
 
 def _run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[dict[str, Any]]:
     """Sketch the parts that have no sketch under the options that change keys; return all in order."""
+    payload = {"operator": work.recipe, "deadline": work.stage.steps[0].limits.deadline}
     units = [
         Unit(
             make_key("segment-sketch", work.key_print, entry.part.digest),
             "segment-sketch",
-            {"operator": work.recipe, "part": entry.part.to_json()},
+            {**payload, "part": entry.part.to_json()},
             weight=entry.part.file.bytes,
         )
         for entry in work.entries

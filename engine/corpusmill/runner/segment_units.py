@@ -17,7 +17,8 @@ from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.exchange.column_file import read_columns, write_columns
 from corpusmill.exchange.repeated_segments import part_repeats, repeated_segments
 from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
-from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
+from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.segment_cut import CutPart
 from corpusmill.runner.workspace import Workspace
@@ -30,7 +31,10 @@ def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: st
     crumb = Breadcrumb(workspace.crumb_path(key))
     writer = SegmentWriter(recipe["uses"])
     for batch in read_part(store, Part.from_json(payload["part"]).file):
-        _sketch(writer, operator, batch, recipe["uses"])
+        crumb.put(OPERATOR)
+        with deadline(patient(payload["deadline"])):
+            _sketch(writer, operator, batch, recipe["uses"])
+        crumb.put(READ)
     keys, ranks, spans = (store.scratch(".arrow") for _ in range(3))
     writer.write(keys, ranks, spans)
     record = {

@@ -23,10 +23,12 @@ from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control, run_units
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.tokens import TokenSet
-from corpusmill.runner.unit import Died, Done, Unit
+from corpusmill.runner.unit import Done, Unit
 
 Output = Dataset | Artifact | TokenSet
 
+DRY = "dry"
+"""Name of the executor that does no work."""
 _REPORT_EVERY = 0.2
 _HEARTBEAT = 10.0
 """Seconds: observers hear at most every 0.2 s of what moves, every 10 s of what stands still."""
@@ -64,6 +66,8 @@ class Session:
     retry: bool = False
     """Whether shards in which steps failed on documents are run again; `retried`: the keys of those that were."""
     retried: set[str] = field(default_factory=set)
+    replaced: int = 0
+    """Workers that made room for fresh ones: operators had left too much in them."""
     results: dict[tuple[str, str | None], Output] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -82,6 +86,11 @@ class Session:
     """Appends an event to the journal that is no observer's business."""
     ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Step -> what decided its result, so that the next `plan` can say what changed."""
+
+    @property
+    def dry(self) -> bool:
+        """Whether the stages are only looked at, for a forecast."""
+        return self.executor.name == DRY
 
     @property
     def seed(self) -> int:
@@ -146,16 +155,21 @@ class Session:
             done,
             control=self.control,
             crumbs=self.crumb,
-            names=lambda unit, step: stage.steps[step].id if 0 <= step < len(stage.steps) else stage.id,
+            names=lambda unit, step: _named(stage, step),
             tick=each_tick,
-            on_death=lambda unit, died: self._tell_death(stage, unit, died),
+            tell=lambda event, data: self._tell(stage, event, data),
         )
 
-    def _tell_death(self, stage: Stage, unit: Unit, died: Died) -> None:
-        """Note a worker's death in the journal: the run goes on, and nobody else would know."""
+    def _tell(self, stage: Stage, event: str, data: Mapping[str, Any]) -> None:
+        """Note what happened to a worker: the run goes on; that some were replaced is said aloud once, at the end."""
         # A disk that is full will stop the run where data are written, which says more.
         with contextlib.suppress(StoreError):
-            self.note("worker_died", {"id": stage.id, "unit": unit.kind, "attempt": unit.attempts, "how": died.how})
+            self.note(event, {"id": stage.id, **data})
+        if event == "worker_replaced":
+            self.replaced += 1
+            told = f"workers replaced: {self.replaced}; the last one: {data['why']}, after {data['shard']}"
+            self.notices[:] = [one for one in self.notices if not one.startswith("workers replaced: ")]
+            self.notices.append(f"{told} (`run: {{worker_memory: …}}` is the limit)")
 
     def report(self, progress: StageProgress, *, now: bool = False) -> None:
         """Tell observers how far a stage is, at most a few times a second."""
@@ -211,6 +225,12 @@ class Session:
         resources["gpus"] = 0
         self.notices.append(f"{step.id}: {step.resources['gpus']:g} GPU asked, none there; running on CPU")
         return "cpu", resources
+
+
+def _named(stage: Stage, step: int) -> str:
+    """Name a step of a stage and its plugin; the last one where a worker did not say which."""
+    one = stage.steps[step if 0 <= step < len(stage.steps) else -1]
+    return f"step {one.id} ({one.uses})"
 
 
 def told_kind(stage: Stage) -> str:

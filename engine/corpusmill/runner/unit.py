@@ -26,10 +26,14 @@ class Unit:
 
 @dataclass(frozen=True)
 class Done:
-    """The unit's commit record, and the CPU seconds of each of its steps (never part of the record)."""
+    """The unit's commit record, and the CPU seconds of each of its steps (never part of the record).
+
+    `weary`: why its worker ends after this unit and a fresh one takes its place; empty where it goes on.
+    """
 
     record: dict[str, Any]
     seconds: list[float] = field(default_factory=list)
+    weary: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ import gc
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
 from corpusmill.errors import StoreError
+from corpusmill.plugin.surroundings import Surroundings
+from corpusmill.runner.fatigue import weariness
 from corpusmill.runner.guard import DISK_FULL, PoolLost
 from corpusmill.runner.postponed import postpone_pandas
 from corpusmill.runner.unit import Died, Done, Failed, Outcome
@@ -60,12 +63,15 @@ def workspace_for(settings: Mapping[str, Any]) -> Workspace:
 def run_in_worker(
     kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any
 ) -> Outcome:
-    """Run one unit in a process that does nothing but run units."""
+    """Run one unit in a process that does nothing but run units; a `weary` one is ended by whoever called this."""
     _collect_seldom()
     try:
-        return run_unit(kind, key, payload, settings, handles)
+        outcome = run_unit(kind, key, payload, settings, handles)
     finally:
         _collect_what_the_unit_left()
+    if isinstance(outcome, Done) and (why := weariness(settings)):
+        return replace(outcome, weary=why)
+    return outcome
 
 
 @cache
@@ -87,6 +93,7 @@ def _collect_what_the_unit_left() -> None:
 
 def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[str, Any], handles: Any) -> Outcome:
     """Run one unit and return its outcome; exceptions become `Failed`."""
+    surroundings = Surroundings()
     try:
         module, _, name = _UNITS[kind].partition(":")
         workspace = workspace_for(settings)
@@ -99,6 +106,8 @@ def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[
         return Failed(_full(error, settings) if error.errno in DISK_FULL else error)
     except Exception as error:
         return Failed(error)
+    finally:
+        surroundings.restore()
 
 
 def _full(error: OSError, settings: Mapping[str, Any]) -> StoreError:

@@ -14,6 +14,7 @@ from corpusmill.plugin.finder import load_registry
 from corpusmill.plugin.local import LocalPlugin
 from corpusmill.plugin.operator import Context, Operator
 from corpusmill.plugin.resolve import resolve
+from corpusmill.plugin.surroundings import undisturbed
 
 _KEPT_OPERATORS = 64
 
@@ -58,6 +59,10 @@ class Workspace:
         return SimpleNamespace(digest=digest, path=artifact_folder(self.store, open_artifact(self.store, digest)))
 
     def _build(self, recipe: Mapping[str, Any]) -> Operator:
+        with undisturbed():
+            return self._make(recipe)
+
+    def _make(self, recipe: Mapping[str, Any]) -> Operator:
         operator_class = resolve(self.registry.lookup(recipe["uses"]))
         options = operator_class.Options.model_validate(recipe["options"])
         inputs = {port: self.artifact(digest) for port, digest in recipe.get("artifacts", {}).items()}

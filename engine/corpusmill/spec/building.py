@@ -26,7 +26,7 @@ LIMIT_KEYS = (
     "on_corrupt_file",
     "deadline",
 )
-RUN_KEYS = ("executor", "address", "workers", "in_flight", "batch_bytes", "scratch", "track")
+RUN_KEYS = ("executor", "address", "workers", "in_flight", "batch_bytes", "worker_memory", "scratch", "track")
 RESOURCE_KEYS = ("cpus", "gpus", "memory", "actors", "workers", "accelerator")
 SEARCH_KEYS = ("method", "vary", "objective", "trials", "seeds", "stop", "concurrent")
 
@@ -114,6 +114,7 @@ def _run(fields: Fields) -> RunSettings:
         "workers": run.integer("workers", least=1),
         "in_flight": run.integer("in_flight", least=1),
         "batch_bytes": run.size("batch_bytes"),
+        "worker_memory": run.size("worker_memory"),
         "scratch": run.text("scratch"),
     }
     given = {name: value for name, value in values.items() if value is not None}

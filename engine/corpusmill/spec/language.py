@@ -90,6 +90,7 @@ RUN = _defaults(
         Key("workers", "int", "workers of a local Ray cluster", least=1),
         Key("in_flight", "int", "tasks that are out at a time", least=1),
         Key("batch_bytes", "size", "text in a batch; changes speed, never a result"),
+        Key("worker_memory", "size", "memory past which a worker is replaced; if not given, a fair share of half"),
         Key("scratch", "text", "folder for files on the way"),
         Key("track", "[TRACKER]", "trackers that follow the run; `corpusmill plugins` lists them", null=True),
     ),

@@ -70,6 +70,8 @@ class RunSettings:
     workers: int | None = None
     in_flight: int | None = None
     batch_bytes: int = 8 << 20
+    worker_memory: int | None = None
+    """Bytes a worker may hold between two units of work; past them it is replaced. None: its share of half of all."""
     scratch: str | None = None
     track: tuple[Step, ...] = ()
     """Trackers that follow the run: `uses` and `options` alone mean something in them."""

@@ -238,9 +238,9 @@ def test_a_mended_plugin_file_typed(bench: Bench) -> None:
     assert "1  judge  raised KeyError" in listed
     before = (bench.root / "data/1.jsonl").read_bytes().partition(b'{"text": "document 7 ')[0]
     assert f"  1.jsonl @ {len(before)}  " in listed
-    assert "corpusmill run bench.yaml --retry" in listed
+    assert "corpusmill retry bench\n" in listed
     bench.plugin.write_text(PLUGIN.replace('raise KeyError("WORD")', "text = text.lower()"))
-    mended = json.loads(typed("run", spec.name, "--executor", "inline", "--retry", "--json"))
+    mended = json.loads(typed("retry", "bench", "--json"))
     assert mended["counts"]["judge"]["quarantined"] == {}
     empty = json.loads(typed("run", spec.name, "--executor", "inline", "--json", store="empty"))
     assert told(mended) == told(empty)

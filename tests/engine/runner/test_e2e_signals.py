@@ -11,13 +11,33 @@ import orjson
 import pytest
 
 from corpusmill.cli import main
-from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.errors import CorpusmillError, OperatorError, SpecError
 from corpusmill.report.inspection import inspection_json, inspection_text
 from corpusmill.report.looking import look_up
 from corpusmill.runner.records import latest_run
 from corpusmill.runner.what_if import what_if
 
 LENGTH = {"id": "length", "uses": "filter.length", "with": {"min_chars": 120, "max_words": 50}}
+OWN_WAY = '''
+import numpy as np
+
+from corpusmill import Filter, Verdicts, at_most, hookimpl
+
+
+class Own(Filter):
+    """Keep everything."""
+
+    def setup(self):
+        self.rows = np.int32(-1)
+
+    def judge(self, batch):
+        return Verdicts((at_most("x", 1),), np.full(batch.num_rows, self.rows), np.zeros(batch.num_rows))
+
+
+@hookimpl
+def corpusmill_register(registry):
+    registry.filter("own", ":Own", "Keep.")
+'''
 
 
 def kept(step: dict[str, Any]) -> dict[str, Any]:
@@ -131,12 +151,25 @@ def test_a_lost_file_of_values_is_made_again(mill: Any) -> None:
 
 
 def test_a_filter_that_measures_nothing_cannot_keep_signals(mill: Any) -> None:
-    """`signals: keep` where there are none is an error with the way out, not an empty file."""
+    """`signals: keep` where there are none is an error of the check, with the way out, not an empty file."""
     where = {"id": "where", "uses": "filter.where", "with": {"column": "text", "is_not": "x", "signals": "keep"}}
     steps = prepared(mill, where)[1]
-    with pytest.raises(OperatorError, match="measures nothing that could be kept") as raised:
+    with pytest.raises(SpecError, match=r"filter\.where measures nothing here that could be kept") as raised:
         mill.run(steps)
-    assert "where" in str(raised.value)
+    assert "(step 'where')" in str(raised.value)
+    assert "take `signals: keep` out" in str(raised.value)
+    where["with"] = {"column": "offset", "at_least": 0, "signals": "keep"}
+    assert mill.run(steps).outputs["values"]
+
+
+def test_a_judge_that_cannot_be_asked_beforehand_fails_at_its_first_batch(mill: Any) -> None:
+    """A filter that judges in its own way and needs to be set up for it: the same words, later."""
+    mill.jsonl("data/a.jsonl", ["one text"])
+    (mill.root / "own.py").write_text(OWN_WAY)
+    step = {"id": "own", "uses": "filter.own", "with": {"signals": "keep"}}
+    reader = {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*"}}
+    with pytest.raises(OperatorError, match="measures nothing that could be kept"):
+        mill.run([reader, step], plugins=["./own.py"])
 
 
 def test_the_journal_does_not_repeat_them(mill: Any) -> None:

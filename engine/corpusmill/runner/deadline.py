@@ -1,0 +1,38 @@
+"""Deadlines that fire even while a C loop holds the interpreter: a timer thread ends the process."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+from collections.abc import Iterator
+from functools import cache
+from typing import IO
+
+PATIENCE = 10
+"""Reading and sketching a batch may take so many times a row-wise call's deadline: they wait for disks, and nobody can
+try their documents one by one."""
+
+
+@contextlib.contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """End this process with exit code 1 unless the block ends in time; None: it may take for ever."""
+    if seconds is None:
+        yield
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere())
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def patient(seconds: float | None) -> float | None:
+    """Return the deadline of a call that is no row's."""
+    return None if seconds is None else PATIENCE * seconds
+
+
+@cache
+def nowhere() -> IO[str]:
+    """The traceback of a timed-out call goes to no terminal; the breadcrumb says all that is reported."""
+    return open(os.devnull, "w")
