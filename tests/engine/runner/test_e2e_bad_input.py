@@ -93,7 +93,7 @@ def test_over_the_limit_nothing_is_published_and_raising_it_recomputes_nothing(m
     """More bad records than allowed: exit 3, no manifest; with a higher limit the committed shards are published."""
     mill.jsonl("data/a.jsonl", ["good one", "good two", b"broken", "good three"])
     steps = [read(), mill.mark("one")]
-    with pytest.raises(BadRecordLimit, match=r"1 of 4 records are bad \(25.00%\): invalid-json 1") as caught:
+    with pytest.raises(BadRecordLimit, match=r"1 of 4 records are bad \(25.00%\): read: invalid-json 1") as caught:
         mill.run(steps)
     assert caught.value.exit_code == 3
     assert f"--store {mill.root / 'store'}` lists the records" in str(caught.value)
