@@ -8,15 +8,11 @@ import random
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from corpusmill.cli.terminal import complain, say
 from corpusmill.errors import UsageError
-
-if TYPE_CHECKING:
-    from corpusmill.plan.checked import CheckedSpec
 
 QUICKSTART = Path("pipelines", "quickstart.yaml")
 STARTER = "corpusmill-demo"
@@ -31,7 +27,7 @@ _MOST_WORKERS = 4
 @click.option("--kills", type=click.IntRange(1, 100), default=6, show_default=True, help="How many, with --chaos.")
 @click.option("--seed", type=int, help="Draw whom and when from this; it is printed. The clock stays real.")
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True, help="Run on this.")
-@click.option("--folder", type=click.Path(), help="Where both runs go: a new folder. Default: a temporary one.")
+@click.option("--folder", type=click.Path(), help="Where it takes place; with --chaos a new folder.")
 @click.option("--set", "sets", multiple=True, metavar="ID.OPTION=VALUE", help="Change an option of a step.")
 @click.option("--full", is_flag=True, help="With --chaos: train the quickstart's model to its end.")
 def demo(
@@ -60,6 +56,7 @@ def demo(
       corpusmill demo --chaos my-pipeline.yaml --executor inline --kills 10 --seed 7
     """
     if not chaos:
+        _refuse_idle("kills", "seed", "full")
         return _plain(spec, executor, folder, sets)
     home = _home(folder)
     try:
@@ -72,11 +69,12 @@ def demo(
 def _chaos(spec: Path, kills: int, seed: int | None, executor: str, folder: Path, sets: tuple[str, ...]) -> int:
     from corpusmill.demo.account import Account
     from corpusmill.demo.demonstration import Demonstration, demonstrate
+    from corpusmill.demo.ties import moved_exports, refuse_ties
     from corpusmill.plan.check import check
 
     checked = check(spec, sets=sets)
-    _refuse_ties(checked)
-    moved = _moved_exports(checked)
+    refuse_ties(checked)
+    moved = moved_exports(checked)
     drawn = random.randrange(1_000_000) if seed is None else seed
     arguments = [str(spec), "--executor", executor]
     if executor == "ray":
@@ -98,19 +96,29 @@ def _chaos(spec: Path, kills: int, seed: int | None, executor: str, folder: Path
 
 
 def _plain(spec: str | None, executor: str, folder: str | None, sets: tuple[str, ...]) -> int:
-    """Run the quickstart where we are; the starter project in a folder of its own."""
+    """Run the quickstart where we are, or in the folder that was named; the starter project in a folder of its own."""
     from corpusmill.cli.run import run
 
     found = Path(spec) if spec is not None else _quickstart()
-    place = Path() if found is not None else Path(folder or STARTER)
+    place = Path(folder or ("" if found is not None else STARTER))
     if found is None:
         _write_starter(place)
         say(f"no {QUICKSTART} from here upwards: the project of `corpusmill init`, in {place}")
-    shown = str(found) if found is not None else "pipeline.yaml"
+    elif folder is not None:
+        _make(place, folder)
+    shown = "pipeline.yaml" if found is None else str(found.absolute() if folder is not None else found)
     complain(f"corpusmill run {_shown(Path(shown))} --executor {executor}")
     with contextlib.chdir(place):
         click.get_current_context().invoke(run, spec=shown, sets=sets, params={}, blocked=(), executor=executor)
     return 0
+
+
+def _refuse_idle(*names: str) -> None:
+    """An option that would change nothing is a mistake to tell of."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name} goes with --chaos", hint=f"corpusmill demo --chaos --{name} …")
 
 
 def _spec(spec: str | None, folder: Path) -> Path:
@@ -142,11 +150,8 @@ def _home(folder: str | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix=f"{STARTER}-")).resolve()
     path = Path(folder).resolve()
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        there = next(path.iterdir(), None)
-    except OSError as error:
-        raise UsageError(f"the folder {folder!r} cannot be used: {error.strerror or error}") from error
+    _make(path, folder)
+    there = next(path.iterdir(), None)
     if there is not None:
         raise UsageError(
             f"the folder {folder!r} holds something already ({there.name})",
@@ -156,6 +161,13 @@ def _home(folder: str | None) -> Path:
     return path
 
 
+def _make(path: Path, named: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {named!r} cannot be made: {error.strerror or error}") from error
+
+
 def _sets(spec: str | None, sets: tuple[str, ...], *, full: bool) -> tuple[str, ...]:
     """Shorten the quickstart that was found, but never what the user sets."""
     found = None if spec is not None or full else _quickstart()
@@ -163,35 +175,6 @@ def _sets(spec: str | None, sets: tuple[str, ...], *, full: bool) -> tuple[str, 
         return sets
     named = {one.partition("=")[0] for one in sets}
     return (*(one for one in SHORT if one.partition("=")[0] not in named), *sets)
-
-
-def _refuse_ties(checked: CheckedSpec) -> None:
-    """Both runs start from empty stores, so nothing can come from another run; and only our own cluster is shot at."""
-    refs = [ref.text for step in checked.steps for bound in step.inputs.values() for ref in bound if not ref.local]
-    if refs:
-        raise UsageError(
-            f"the pipeline takes {refs[0]!r} from a store",
-            expected="a pipeline that starts from files: both runs begin with empty stores",
-            hint="corpusmill demo --chaos, without SPEC, takes the quickstart",
-        )
-    if checked.spec.run.address:
-        raise UsageError(
-            f"the pipeline runs on the cluster at {checked.spec.run.address!r}",
-            expected="a pipeline without `run: {address: …}`: only processes of its own are killed",
-            hint="take `address` out of `run` (a profile is the place for it)",
-        )
-
-
-def _moved_exports(checked: CheckedSpec) -> tuple[str, ...]:
-    """Exports that would leave the run's folder stay in it: two runs must not publish into one place."""
-    writers = [step for step in checked.steps if step.kind == "write"]
-    return tuple(
-        f"{step.id}.path=out/{step.id}"
-        for step in writers
-        if "://" in (path := str(getattr(step.options, "path", "")))
-        or Path(path).is_absolute()
-        or ".." in Path(path).parts
-    )
 
 
 def _shown(path: Path) -> str:

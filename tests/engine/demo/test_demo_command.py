@@ -68,12 +68,13 @@ def test_a_pipeline_that_fails_by_itself_is_not_blamed_on_kills(
 
 def test_exports_stay_in_the_runs_folder(tmp_path: Path, write_spec: Any) -> None:
     """An absolute path, or one that climbs out, would let both runs publish into one place, the user's own."""
+    from corpusmill.demo.ties import moved_exports
     from corpusmill.plan.check import check
 
     for path, moved in [("/srv/out", True), ("../out", True), ("out/small", False)]:
         export = {"id": "export", "uses": "write.jsonl", "needs": "split", "with": {"path": path}}
         spec = write_spec(tmp_path / path.replace("/", "-").replace("..", "up"), export)
-        assert demo._moved_exports(check(spec)) == (("export.path=out/export",) if moved else ())
+        assert moved_exports(check(spec)) == (("export.path=out/export",) if moved else ())
 
 
 def test_the_quickstart_is_found_upwards(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +101,25 @@ def test_without_a_repository_the_starter_project_runs(
     assert (tmp_path / "corpusmill-demo" / seen[0][1]["spec"]).is_file()
     assert seen[1][1]["sets"] == ("length.min_words=9",)
     assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize("option", [["--kills", "3"], ["--seed", "1"], ["--full"]])
+def test_options_of_chaos_alone_are_refused_without_it(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Silence would let somebody believe that something was killed."""
+    assert run(*option) == 2
+    assert f"{option[0]} goes with --chaos" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_plain_demonstration_is_where_it_runs(
+    tmp_path: Path, write_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Store and exports land there; the pipeline is found from wherever one stands."""
+    from corpusmill.cli.run import run as command
+
+    seen: list[tuple[Path, str]] = []
+    monkeypatch.setattr(command, "callback", lambda **given: seen.append((Path.cwd(), given["spec"])))
+    spec = write_spec(tmp_path / "project")
+    monkeypatch.chdir(tmp_path)
+    assert run("project/small.yaml", "--folder", "there") == 0
+    assert run("project/small.yaml") == 0
+    assert seen == [(tmp_path / "there", str(spec)), (tmp_path, "project/small.yaml")]
