@@ -122,6 +122,8 @@ def _aftermath(
         wasted = [one["kind"] for one in again if one["key"] in committed and one["kind"] != "write"]
         if wasted:
             trouble = f"committed work was done again: {', '.join(sorted(set(wasted)))}"
+        if redone > flying:
+            trouble = trouble or f"{redone} units done again, but {flying} were in flight"
     else:
         redone = sum(first.values()) - len(first)
     if orphans(trial):
@@ -159,9 +161,12 @@ def strike_on_the_way(
         after = _aftermath(mill, trial, expected, process, kills[0], arguments)
     except TROUBLES as error:
         return [Kill(*one, 0, 0, 0.0, str(error)) for one in kills]
+    # A worker has one unit, a node of one CPU one worker.
+    lost = f"{after.redone} units done again after {len(kills)} kills" if after.redone > len(kills) else ""
+    trouble = after.trouble or lost
     # What was redone belongs to all kills of the run: it is told with the first.
-    rest = [Kill(*one, 0, 0, 0.0, after.trouble) for one in kills[1:]]
-    return [Kill(*kills[0], after.redone, after.in_flight, after.alone, after.trouble), *rest]
+    rest = [Kill(*one, 0, 0, 0.0, trouble) for one in kills[1:]]
+    return [Kill(*kills[0], after.redone, after.in_flight, after.alone, trouble), *rest]
 
 
 def _waiting(trial: Trial, stops: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -158,7 +158,7 @@ def report(kills: list[Kill], spread: list[Kill]) -> dict[str, Any]:
     histogram = ", ".join(f"{phase} {number}" for phase, number in Counter(one.phase for one in spread).most_common())
     return {
         "title": "Real kills: SIGKILL in every phase",
-        "columns": ["phase", *VICTIMS, "kills", "survived", "units redone per kill", "at most"],
+        "columns": ["phase", *VICTIMS, "kills", "survived"],
         "rows": rows,
         "notes": [
             (
@@ -175,7 +175,11 @@ def report(kills: list[Kill], spread: list[Kill]) -> dict[str, Any]:
                 f"{len(spread)} of the drivers were killed at places spread evenly over all operations on files that "
                 f"a calm run does; they fell on: {histogram}."
             ),
-            f"Processes of a killed run were gone after {_longest(drivers)} s at the latest.",
+            (
+                f"Units of work (shards, mostly) done again per kill: {_redone(every):.2f} on average, never more than "
+                "were in flight. Processes of a run whose driver was killed were gone after "
+                f"{_longest(drivers)} s at the latest."
+            ),
         ],
         "failed": broken,
         "kills": [one.__dict__ for one in every],
@@ -184,16 +188,17 @@ def report(kills: list[Kill], spread: list[Kill]) -> dict[str, Any]:
 
 def _row(name: str, kills: list[Kill]) -> list[Any]:
     victims = Counter(one.victim for one in kills)
-    redone = [one.redone for one in kills]
     return [
         name,
         *(victims[one] for one in VICTIMS),
         len(kills),
         sum(not one.trouble for one in kills),
-        round(sum(redone) / max(1, len(redone)), 2),
-        max(redone, default=0),
     ]
 
 
 def _longest(kills: list[Kill]) -> str:
     return f"{max((one.alone for one in kills), default=0.0):.1f}"
+
+
+def _redone(kills: list[Kill]) -> float:
+    return sum(one.redone for one in kills) / max(1, len(kills))
