@@ -83,14 +83,9 @@ def _chaos(spec: Path, kills: int, seed: int | None, executor: str, folder: Path
         arguments += ["--set", one]
     account = Account(sys.stdout)
     account.raw("corpusmill demo --chaos", "bold")
-    changed = f", with {', '.join([*sets, *moved])} in both runs" if sets or moved else ""
-    account.rows(
-        [
-            ["pipeline", f"{_shown(spec)}{changed}"],
-            ["kills", f"{kills}, drawn with --seed {drawn}"],
-            ["folder", str(folder)],
-        ]
-    )
+    changed = [["changed", f"{one} (in both runs)"] for one in (*sets, *moved)]
+    drawn_from = f"{kills}, drawn with --seed {drawn}"
+    account.rows([["pipeline", _shown(spec)], *changed, ["kills", drawn_from], ["folder", str(folder)]])
     plan = Demonstration(checked.spec.name, tuple(arguments), folder, kills, drawn, executor == "ray")
     return 0 if demonstrate(plan, account) else 1
 

@@ -65,12 +65,27 @@ def _output(record: RunRecord, step: str, tail: list[str], rows: int) -> Inspect
     if name == step and name in measured:
         facts["signals"] = f"corpusmill show run:{record.name}@{record.timestamp}/{step}.signals"
     if output.get("kind") == "documents":
+        _expect_dataset(record, name, str(output["digest"]))
         found = _stored(record.store, str(output["digest"]), split, rows)
         return replace(found, title=title, facts={**facts, **{k: v for k, v in found.facts.items() if k != "store"}})
     if output.get("kind") == "files" and rows and Path(str(output.get("path"))).is_dir():
         inside = look_at_folder(Path(str(output["path"])), rows)
         return replace(inside, title=title, facts={**inside.facts, **facts})
     return Inspection(title, facts, values=output.get("values") or {})
+
+
+def _expect_dataset(record: RunRecord, step: str, digest: str) -> None:
+    """A store that lost what a run published is told by the run's name: its digest says nothing to whoever asked."""
+    from corpusmill.dataset.store import Store
+
+    if Store(record.store).storage.exists(f"datasets/{digest}/manifest.json"):
+        return
+    raise StoreError(
+        f"what {record.name}@{record.timestamp} published as {step} is no longer in the store",
+        where=f"{record.store}/datasets/{digest}",
+        expected="a store that keeps what runs published",
+        hint="run the pipeline again: only what is missing is made again",
+    )
 
 
 def _stored(store: str, digest: str, split: str | None, rows: int) -> Inspection:

@@ -132,6 +132,15 @@ def test_show_of_a_broken_file_is_an_error_with_its_name(typed: Any, tmp_path: P
     assert (code, "Traceback" in err, "bad.jsonl" in err) == (1, False, True)
 
 
+def test_show_of_what_the_store_has_lost_names_the_run(typed: Any, finished_run: RunRecord) -> None:
+    """Not a digest that nobody typed, nor the command that was just typed; running again is what helps."""
+    shutil.rmtree(Path(finished_run.store) / "datasets")
+    code, _, err = typed("show", "run:quickstart/split")
+    assert code == 1
+    assert "what quickstart@20261122T034429 published as split is no longer in the store" in err
+    assert "next: run the pipeline again" in err
+
+
 def test_status_lists_runs(typed: Any) -> None:
     """Each run on a line with its status and stages."""
     code, out, _ = typed("status")
