@@ -46,7 +46,7 @@ def test_the_first_signal_finishes_what_is_in_flight(
     """Exit 130 with the command that resumes, on record as interrupted; the unit in flight is committed."""
     process, spec, signals = started(pit, until)
     send(process.pid, number)
-    until((pit.store / "tmp/stop").exists, "the request to stop")
+    until(lambda: list(pit.store.glob("tmp/stop-*")), "the request to stop")
     (signals / "go").touch()
     _, err = process.communicate(timeout=90)
     assert process.returncode == 130
@@ -67,7 +67,7 @@ def test_the_second_signal_stops_now(pit: Any, until: Any, processes: Any, calm:
     process, spec, signals = started(pit, until)
     family = processes.descendants(process.pid)
     os.kill(process.pid, number)
-    until((pit.store / "tmp/stop").exists, "the request to stop")
+    until(lambda: list(pit.store.glob("tmp/stop-*")), "the request to stop")
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=90)
     assert process.returncode == 130, err

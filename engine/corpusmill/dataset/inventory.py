@@ -12,6 +12,7 @@ import orjson
 from corpusmill.dataset.artifact import is_whole
 from corpusmill.dataset.commits import PACKS
 from corpusmill.dataset.hashing import hash_json, hash_stored
+from corpusmill.dataset.note import NOTES, read_note
 from corpusmill.dataset.store import FORMAT, FileRef, Store
 from corpusmill.errors import CorpusmillError
 
@@ -20,7 +21,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Owner:
-    """What names a file. `kind`: commit, pack, dataset, artifact or run; `name`: its key, digest or NAME@TIME/step."""
+    """What names a file: commit, pack, note, dataset, artifact, run or lock; `name`: key, digest or NAME@TIME/step."""
 
     kind: str
     name: str
@@ -73,6 +74,7 @@ class Inventory:
     def add_all(self) -> None:
         """Add all commit records, datasets and artifacts; found by listing, as only `verify` and `gc` do."""
         self.add_commits()
+        self.add_notes()
         for kind in ("datasets", "artifacts"):
             for name in self.store.storage.list(f"{kind}/"):
                 if name.count("/") == 2 and name.endswith("/manifest.json"):
@@ -89,6 +91,17 @@ class Inventory:
                 continue
             for reference in files_in(orjson.loads(record)):
                 self.add_file(reference.name, reference.checksum, Owner("commit", key))
+
+    def add_notes(self) -> None:
+        """Read the notes; what is damaged is no longer believed by any run, and is a finding."""
+        for name in self.store.storage.list(NOTES):
+            try:
+                whole = read_note(self.store.storage.read(name)) is not None
+            except FileNotFoundError:
+                continue
+            if not whole:
+                told = "its checksum does not fit; runs look at their input anew"
+                self.findings.append(Finding(name, "damaged", told, (Owner("note", name),)))
 
     def add_output(self, digest: str, owner: Owner, kind: str | None = None) -> None:
         """Add a dataset, token set or artifact by its digest; `kind`: `datasets` or `artifacts` where it is known."""

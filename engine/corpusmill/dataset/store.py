@@ -259,10 +259,11 @@ def write_errors(uri: str) -> Iterator[None]:
 def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
     import errno
 
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         wanted = f"{needed} bytes needed, " if needed else ""
+        limit = "; a limit on file sizes (ulimit -f) is set here" if error.errno == errno.EFBIG else ""
         return StoreError(
-            f"no space left in the store: {wanted}{_free(uri)} bytes free",
+            f"no space left in the store: {wanted}{_free(uri)} bytes free{limit}",
             where=uri,
             expected="room for what the run makes",
             hint="free some space, then run the same command: finished work is kept",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from corpusmill.dataset.commits import PACKS
 from corpusmill.dataset.hashing import hash_stored
 from corpusmill.dataset.inventory import Finding, Inventory, NamedFile
+from corpusmill.dataset.note import NOTES
 from corpusmill.dataset.store import Store
 
-_OURS = ("artifacts/", "commits/", "datasets/", "files/")
+_OURS = ("artifacts/", "commits/", "datasets/", "files/", NOTES)
 
 
 @dataclass(frozen=True)

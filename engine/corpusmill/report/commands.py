@@ -20,16 +20,17 @@ def next_commands(
     store: str | None = None,
     spec: str | None = None,
     removed_id: str | None = None,
+    typed: str | None = None,
 ) -> list[str]:
     """Return up to three commands: look at the dataset, ask why a document left, try another threshold.
 
-    `spec`: the pipeline file as the user named it; `removed_id`: a document the run removed. After a run that did
-    not finish, the first is the same command again: it resumes.
+    `spec`: the pipeline file as the user named it; `removed_id`: a document the run removed; `typed`: the whole command
+    as it was typed. After a run that did not finish, the first is the same command again, options included: it resumes.
     """
     name, place = shlex.quote(str(outputs.get("name", ""))), _place(store)
     commands = []
     if outputs.get("status", "done") != "done" and spec:
-        commands.append(f"corpusmill run {shlex.quote(spec)}{place}")
+        commands.append(typed or f"corpusmill run {shlex.quote(spec)}{place}")
     datasets = list(outputs_of(outputs, "documents"))
     if datasets:
         commands.append(f"corpusmill show run:{name}/{datasets[-1]}{place}")

@@ -12,6 +12,7 @@ from corpusmill.report.commands import next_commands
 from corpusmill.report.html import FILE_NAME, HtmlReport
 from corpusmill.report.progress import progress_for
 from corpusmill.report.summary import summarise
+from corpusmill.runner.interrupts import typed_command
 from corpusmill.runner.records import RunRecord
 from corpusmill.runner.search import first_removal
 
@@ -56,7 +57,14 @@ def ending_text(run: Mapping[str, Any], *, spec: str | None = None) -> str:
     """
     folder = Path(run["folder"])
     record = RunRecord(str(run.get("name", "")), folder.name, folder)
-    commands = next_commands(run, plan=record.plan, store=_short(record.store), spec=spec, removed_id=_example(record))
+    commands = next_commands(
+        run,
+        plan=record.plan,
+        store=_short(record.store),
+        spec=spec,
+        removed_id=_example(record),
+        typed=typed_command(),
+    )
     report = folder / FILE_NAME
     shown = _short(str(report)) if report.is_file() else None
     return summarise(run, plan=record.plan, events=record.events, commands=commands, report=shown)

@@ -21,7 +21,8 @@ from corpusmill.plugin.option import revealed
 from corpusmill.runner.choose import choose_executor
 from corpusmill.runner.command import FILE_NAME as COMMAND
 from corpusmill.runner.command import Given, describe_command
-from corpusmill.runner.interrupts import obey_signals
+from corpusmill.runner.healing import run_stages
+from corpusmill.runner.interrupts import obey_signals, stop_file
 from corpusmill.runner.journal import Journal
 from corpusmill.runner.lease import Lease
 from corpusmill.runner.leftovers import clean_scratch
@@ -80,7 +81,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         manager.register(observer)
     control, settings = Control(), settings_for(store, checked)
     scratch = settings["scratch"]
-    with Lease(store, spec.name, wait=options.wait), obey_signals(control, scratch):
+    with Lease(store, spec.name, wait=options.wait), obey_signals(control, Path(settings["stop"])):
         record = store.runs_root / "runs" / spec.name / PROCESSES
         ended = end_predecessor(record)
         pins = pins_of(checked, store, relock=options.relock)
@@ -124,9 +125,7 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
     status = "done"
     failure: BaseException | None = None
     try:
-        for stage in stages:
-            RUNNERS[stage.kind](session, stage)
-            _record_outputs(session, stage)
+        run_stages(session, stages, _run_stage)
     except (Interrupted, KeyboardInterrupt) as error:
         status, failure = "interrupted", error
         session.executor.cancel()
@@ -146,6 +145,11 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
     if failure is not None:
         raise redact_error(failure, spec.redacted)
     return RunResult(outputs, session.folder, session.notices)
+
+
+def _run_stage(session: Session, stage: Stage) -> None:
+    RUNNERS[stage.kind](session, stage)
+    _record_outputs(session, stage)
 
 
 def _record(session: Session, outputs: dict[str, Any], journal: Journal) -> StoreError | None:
@@ -220,8 +224,15 @@ def settings_for(store: Store, checked: CheckedSpec) -> dict[str, Any]:
         scratch = checked.spec.run.scratch or str(store.storage.scratch())
     plugins = [{"name": one.name, "hash": one.hash, "source": one.source.decode("latin-1")} for one in checked.local]
     secrets = {"secrets": dict(checked.spec.redacted)} if checked.spec.redacted else {}
-    memory = checked.spec.run.worker_memory
-    return {"store": store.uri, "scratch": scratch, "plugins": plugins, "worker_memory": memory, **secrets}
+    memory, stop = checked.spec.run.worker_memory, str(stop_file(scratch, store.uri, checked.spec.name))
+    return {
+        "store": store.uri,
+        "scratch": scratch,
+        "stop": stop,
+        "plugins": plugins,
+        "worker_memory": memory,
+        **secrets,
+    }
 
 
 def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> None:

@@ -26,6 +26,14 @@ def process_start(pid: int) -> str | None:
     return f"{boot}:{ticks}"
 
 
+def process_space() -> str | None:
+    """Return what a process number means something in: this boot of this machine, this container; None: unknown."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
 def is_alive(pid: int, start: str | None) -> bool:
     """Say whether this very process lives; one that has ended and waits for its parent does not."""
     if start is None or process_start(pid) != start:

@@ -16,12 +16,16 @@ _MAGIC = set("*?[")
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file on disk; `name` is its path relative to the reader's root, `modified` its mtime in ns."""
+    """A file on disk; `name` is its path relative to the reader's root, `modified` and `changed` mtime and ctime in ns.
+
+    The time of writing can be set back, the time of the change of the inode cannot.
+    """
 
     name: str
     path: str
     size: int
     modified: int = 0
+    changed: int = 0
 
     def open(self) -> IO[bytes]:
         """Open the stored bytes."""
@@ -54,7 +58,8 @@ def find_files(patterns: str | Sequence[str], base: Path) -> list[LocalFile]:
     files = []
     for path in found:
         status = os.stat(path)
-        files.append(LocalFile(Path(os.path.relpath(path, root)).as_posix(), path, status.st_size, status.st_mtime_ns))
+        name, times = Path(os.path.relpath(path, root)).as_posix(), (status.st_mtime_ns, status.st_ctime_ns)
+        files.append(LocalFile(name, path, status.st_size, *times))
     return sorted(files, key=lambda file: file.name)
 
 

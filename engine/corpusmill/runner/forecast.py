@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from corpusmill.dataset.manifest import Dataset
@@ -21,9 +21,10 @@ from corpusmill.runner.observers import Observers
 from corpusmill.runner.policy import Control
 from corpusmill.runner.records import list_runs
 from corpusmill.runner.references import pins_of, stale_pins, with_pins
-from corpusmill.runner.session import DRY, Session
+from corpusmill.runner.session import DRY, Session, StageProgress
 from corpusmill.runner.source_files import damage_text
-from corpusmill.runner.unit import Outcome, Unit
+from corpusmill.runner.space import Need, need_of, shown_by_runs, upstream
+from corpusmill.runner.unit import Done, Outcome, Unit
 from corpusmill.runner.worker import run_unit
 
 _LOCAL = (
@@ -33,7 +34,11 @@ _LOCAL = (
 
 
 class WouldRunError(Exception):
-    """A stage has work that is not committed."""
+    """A stage has work that is not committed; `read`: bytes that it has to read first."""
+
+    def __init__(self, read: int = 0):
+        super().__init__()
+        self.read = read
 
 
 @dataclass
@@ -55,6 +60,9 @@ class StageForecast:
     rows: int | None = None
     bytes: int | None = None
     reasons: list[str] = field(default_factory=list)
+    needs: int | None = 0
+    """Bytes on disk that the stage will take, about; None where nothing tells. `needs_known`: a run has shown it."""
+    needs_known: bool = True
     notes: list[str] = field(default_factory=list)
     """Damaged files that are left out, and where `spec.lock` is behind the newest runs that the stage refers to."""
 
@@ -95,6 +103,25 @@ class _DryExecutor:
         return
 
 
+class _DrySession(Session):
+    """Looks at input files, and ends a stage at its first piece of real work."""
+
+    def run(
+        self,
+        stage: Stage,
+        progress: StageProgress,
+        units: Iterable[Unit],
+        on_done: Callable[[Unit, Done], None],
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        if progress.kind == "identify":
+            super().run(stage, progress, units, on_done, tick)
+            return
+        work = list(units)
+        if work:
+            raise WouldRunError(sum(unit.weight for unit in work))
+
+
 class _Listener:
     """Hears how many shards each stage has and how many are committed."""
 
@@ -124,18 +151,12 @@ def forecast(
     listener, manager = _Listener(), plugin_manager(checked.local)
     manager.register(listener)
     settings = settings_for(store, checked)
-    session = Session(
-        checked,
-        store,
-        _DryExecutor(settings),
-        settings,
-        Observers(manager, checked.spec.redact),
-        Control(),
-        store.runs_root,
-    )
+    observers, executor = Observers(manager, checked.spec.redact), _DryExecutor(settings)
+    session = _DrySession(checked, store, executor, settings, observers, Control(), store.runs_root)
     session.retry = retry
     earlier = _last_ingredients(store, checked.spec.name)
     pending: set[str] = set()
+    space = _Space(store, checked.spec.name)
     forecasts = []
     for stage in build_stages(checked, until):
         one = StageForecast(stage.id, stage.kind, [step.id for step in stage.steps], stage.why)
@@ -143,7 +164,8 @@ def forecast(
         if waits:
             one.state, one.reasons = "waits", [f"input of {name} is not made yet" for name in waits]
         else:
-            _try(session, stage, one, listener)
+            space.reads[stage.id] = _try(session, stage, one, listener)
+        space.foresee(stage, one)
         if one.state != "cached":
             pending.update(one.steps)
             one.reasons += _changes(stage, session, earlier)
@@ -154,13 +176,33 @@ def forecast(
     return forecasts
 
 
-def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener) -> None:
-    before = len(session.retried)
+class _Space:
+    """What the stages so far will take on disk."""
+
+    def __init__(self, store: Store, name: str):
+        self._shown, self._owners = shown_by_runs(store, name), dict[str, str]()
+        self._needs: dict[str, Need] = {}
+        self.reads: dict[str, int | None] = {}
+
+    def foresee(self, stage: Stage, one: StageForecast) -> None:
+        """Fill in what one stage needs."""
+        inputs = [self._needs[name] for name in upstream(stage, self._owners)]
+        need = need_of(stage, one.state, one.bytes, self.reads.get(stage.id), inputs, self._shown.get(stage.id))
+        if one.state == "runs" and stage.kind == "pass" and one.shards and one.cached:
+            need = replace(need, size=need.size * one.shards // (one.shards - one.cached))
+        self._needs[stage.id] = need
+        self._owners |= dict.fromkeys(one.steps, stage.id)
+        one.needs, one.needs_known = need.bytes, need.known
+
+
+def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener) -> int | None:
+    """Run a stage dry and note what became of it; return the bytes that it has to read, if it has to run."""
+    read, before = None, len(session.retried)
     try:
         RUNNERS[stage.kind](session, stage)
         one.state = "cached"
-    except WouldRunError:
-        one.state = "runs"
+    except WouldRunError as error:
+        one.state, read = "runs", error.read
     except CorpusmillError as error:
         one.state, one.reasons = "fails", [session.checked.spec.redact(error.what)]
     started, finished = listener.started.get(stage.id), listener.finished.get(stage.id)
@@ -179,6 +221,7 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
             [f"{again} of {one.shards} shards hold documents that failed and are tried again"] if again else []
         )
         one.reasons += [f"{missing} of {one.shards} shards are not committed"] if missing or not again else []
+    return read
 
 
 def _foresee_damage(one: StageForecast, stage: Stage, damaged: list[dict[str, Any]]) -> None:

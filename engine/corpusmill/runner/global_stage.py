@@ -11,11 +11,11 @@ import orjson
 
 from corpusmill.dataset.artifact import open_artifact
 from corpusmill.dataset.store import make_key
-from corpusmill.errors import Interrupted, StoreError
+from corpusmill.errors import Interrupted, NotDeterministicError, StoreError
 from corpusmill.plan.checked import CheckedStep
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
-from corpusmill.runner.global_unit import EVENTS
+from corpusmill.runner.folder_work import EVENTS
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session, StageProgress
 from corpusmill.runner.unit import Unit
@@ -28,10 +28,12 @@ def run_global_stage(session: Session, stage: Stage) -> None:
     inputs = bind_inputs(session, step)
     key = global_key(session, step, operator, inputs)
     record = _usable(session, key)
-    progress = session.start_stage(stage, 1, int(record is not None))
+    cached = int(record is not None)
+    progress = session.start_stage(stage, 1, cached)
     if record is None:
         record = _run(session, stage, progress, key, inputs)
     output = open_artifact(session.store, record["artifact"])
+    progress.made += sum(size for _, _, size in output.files) if progress.done > cached else 0
     session.results[step.id, None] = output
     for name in operator.outputs:
         # A model's folder holds its tokenizer's files: one artifact serves both outputs.
@@ -88,11 +90,20 @@ def _run(session: Session, stage: Stage, progress: StageProgress, key: str, inpu
     events = _Events(session, stage, progress, session.scratch / "work" / key / EVENTS)
     # One piece of global work at a time: it may have all the cores its threads want without asking Ray for them.
     unit = Unit(key, "global", payload, {"cpus": 1, "gpus": resources.get("gpus", 0)})
-    session.run(stage, progress, [unit], lambda _, done: records.append(done.record), events.read)
+    try:
+        session.run(stage, progress, [unit], lambda _, done: records.append(done.record), events.read)
+    except (Interrupted, NotDeterministicError):
+        raise
+    except Exception:
+        # A run that took over while this one was suspended may have finished the work, and cleared it away.
+        finished = _usable(session, key)
+        if finished is None:
+            raise
+        records.append(finished)
     events.read()
     events.remove()
     if records[0].get("stopped"):
-        raise Interrupted(f"{step.id} stopped on request after saving its state", hint="run the same command again")
+        raise Interrupted(f"{step.id} stopped on request after saving its state", hint=session.control.resume)
     return records[0]
 
 
@@ -121,7 +132,10 @@ class _Events:
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
-            event = orjson.loads(line)
+            try:
+                event = orjson.loads(line)
+            except orjson.JSONDecodeError:  # a worker died, or the disk was full, in the middle of a line
+                continue
             if "values" in event:
                 self._session.observers.metrics(self._stage, event["step"], event["values"])
             else:

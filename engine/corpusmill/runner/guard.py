@@ -21,7 +21,8 @@ CONSECUTIVE_FAILURES = 100
 """So many failing rows in a row mean that the operator is broken, not the documents."""
 FIRST_ROWS = 10_000
 """More than half of these failing means the same."""
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the environment says, not an operator: no room on the disk, in a quota, or under a limit on file sizes."""
 
 Apply = Callable[[Chunk], Applied]
 Reject = Callable[[int, Chunk, str, str], None]

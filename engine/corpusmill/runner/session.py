@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusmill.dataset.artifact import Artifact
+from corpusmill.dataset.inventory import files_in
 from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.store import Store
 from corpusmill.errors import StoreError
@@ -45,6 +46,8 @@ class StageProgress:
     done: int = 0
     rows: int = 0
     bytes: int = 0
+    made: int = 0
+    """Bytes of the files that the units left, beside the `bytes` that they read."""
     started: float = field(default_factory=time.monotonic)
     reported: float = 0.0
     told: tuple[int, int, int] = (0, 0, 0)
@@ -142,6 +145,7 @@ class Session:
             self.store.gather([unit.key])
             progress.done += 1
             progress.bytes += unit.weight
+            progress.made += made_bytes(result.record)
             self.report(progress)
 
         def each_tick() -> None:
@@ -211,6 +215,8 @@ class Session:
                 "digest": output.digest if output is not None else None,
                 "rows": rows,
                 "seconds": round(time.monotonic() - progress.started, 3),
+                "read": progress.bytes,
+                "made": progress.made,
                 "counts": dict(counts),
             }
         )
@@ -241,3 +247,10 @@ def told_kind(stage: Stage) -> str:
 def count_row(step: CheckedStep, counts: StepCounts, seconds: float) -> dict[str, Any]:
     """Return a step's counts as outputs and observers show them."""
     return {"uses": step.uses, **counts.to_json(), "seconds": round(seconds, 3)}
+
+
+def made_bytes(record: Mapping[str, Any]) -> int:
+    """Return the bytes of the files that a unit's record names, or of the one that it says it wrote."""
+    if "xxh3_128" in record:
+        return int(record["bytes"])
+    return sum(reference.bytes for reference in files_in(record))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
-from corpusmill.dataset.hashing import canonical_json, hash_json
+from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.note import note_of, read_note
 from corpusmill.dataset.store import Store, make_key
 from corpusmill.errors import CorruptFile, InputError
 from corpusmill.plan.stages import Stage
@@ -135,7 +134,7 @@ def _unit(files: list[LocalFile], recipe: dict[str, Any], listed: Checksums | No
 
 
 class FileIndex:
-    """Ranges and hashes by (path, size, mtime): a hint that saves reading; the shard checks the hash again.
+    """Ranges and hashes by path, size and times: a hint that saves reading; a shard checks the hash as it reads.
 
     A file whose checksum is promised is known only if it was compared with that checksum.
     """
@@ -147,39 +146,42 @@ class FileIndex:
         cut = [recipe["uses"], reader.version, reader.counts, options, recipe["base"], reader.options.shard]
         self._name = f"inputs/{hash_json(cut)}.json"
         try:
-            self._entries: dict[str, Any] = orjson.loads(store.storage.read(self._name))
-        except (FileNotFoundError, orjson.JSONDecodeError):
+            self._entries: dict[str, Any] = read_note(store.storage.read(self._name)) or {}
+        except FileNotFoundError:
             self._entries = {}
 
     def get(self, file: LocalFile, promised: str | None = None) -> list[Range] | None:
         """Return a file's ranges if it looks as it did."""
         entry = self._entries.get(file.path)
-        if entry is None or entry[:2] != [file.size, file.modified]:
+        if entry is None or entry[:3] != _looks(file):
             return None
-        if promised is not None and entry[3:] != [promised]:
+        if promised is not None and entry[4:] != [promised]:
             return None
-        return [Range(*one) for one in entry[2]]
+        return [Range(*one) for one in entry[3]]
 
     def recorded(self, path: str) -> list[Range] | None:
         """Return a file's ranges as they were last seen, whatever it looks like now."""
         entry = self._entries.get(path)
-        return None if entry is None else [Range(*one) for one in entry[2]]
+        return None if entry is None else [Range(*one) for one in entry[3]]
 
     def put(self, files: list[LocalFile], known: dict[str, list[Range]], promised: Mapping[str, str]) -> None:
         """Remember what was found, and the checksums that were compared (by path)."""
         compared = {path: [digest] for path, digest in promised.items()}
         entries = {
             file.path: [
-                file.size,
-                file.modified,
+                *_looks(file),
                 [one.to_json() for one in known[file.name]],
                 *compared.get(file.path, []),
             ]
             for file in files
             if file.name in known
         }
-        self._store.note(self._name, canonical_json(entries))
+        self._store.note(self._name, note_of(entries))
 
     def forget(self) -> None:
         """Remove the index."""
         self._store.storage.delete(self._name)
+
+
+def _looks(file: LocalFile) -> list[int]:
+    return [file.size, file.modified, file.changed]

@@ -20,7 +20,7 @@ from corpusmill.ledger.counts import StepCounts
 from corpusmill.ledger.quarantine import RAW_BYTES, Quarantine
 from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.runner.files import LocalFile
-from corpusmill.runner.hashed_file import HashedFile
+from corpusmill.runner.hashed_file import HashedFile, WatchedFile
 from corpusmill.runner.places import place_ids, with_places
 
 
@@ -125,8 +125,10 @@ def _read(reader: Any, part: Slice, reject: Any, expected: str) -> Generator[pa.
     except CorpusmillError:
         raise
     except OSError as error:
+        _expect_unchanged(part, reader.counts, expected)
         raise InputError(f"cannot read {part.file.name!r}: {error.strerror or error}", where=part.file.name) from error
     except Exception as error:
+        _expect_unchanged(part, reader.counts, expected)
         raise OperatorError(
             f"reader {type(reader).__name__} raised {type(error).__name__}: {error}",
             where=f"{part.file.name}, {reader.counts} {part.start} to {part.stop}",
@@ -136,29 +138,43 @@ def _read(reader: Any, part: Slice, reject: Any, expected: str) -> Generator[pa.
     _expect_unchanged(part, reader.counts, expected)
 
 
-def _checked_file(reader: Any, file: LocalFile, start: int, stop: int, expected: str) -> LocalFile | HashedFile:
+def _checked_file(reader: Any, file: LocalFile, start: int, stop: int, expected: str) -> HashedFile | WatchedFile:
     """Return the file as its reader gets it: hashed while it is read, or before where ranges count no bytes."""
+    place = f"{reader.counts} {start} to {stop}"
     try:
         if reader.counts == "bytes":
             file.open().close()
             return HashedFile(file, start, stop)
+        watched = WatchedFile(file)
         found = range_hash(reader, file, start, stop)
+    except FileNotFoundError as error:
+        raise _changed(file, place, "is gone since the run looked at it") from error
     except OSError as error:
         raise CorruptFile(file.name, f"cannot be read ({error.strerror or error})") from error
-    if found != expected:
-        raise _changed(file, f"{reader.counts} {start} to {stop}")
-    return file
+    if found != expected or not watched.still_holds(expected):
+        raise _changed(file, place)
+    return watched
 
 
 def _expect_unchanged(part: Slice, counts: str, expected: str) -> None:
-    file = part.file
-    if isinstance(file, HashedFile) and file.hexdigest() != expected:
-        raise _changed(file, f"{counts} {part.start} to {part.stop}")
+    file, place = part.file, f"{counts} {part.start} to {part.stop}"
+    if not isinstance(file, HashedFile | WatchedFile):
+        return
+    try:
+        if file.still_holds(expected):
+            return
+    except FileNotFoundError as error:
+        raise _changed(file, place, "is gone since the run looked at it") from error
+    except OSError as error:
+        raise InputError(f"cannot read {file.name!r}: {error.strerror or error}", where=file.path) from error
+    raise _changed(file, place)
 
 
-def _changed(file: LocalFile | HashedFile, place: str) -> InputError:
+def _changed(
+    file: LocalFile | HashedFile | WatchedFile, place: str, how: str = "changed while the run was reading it"
+) -> InputError:
     return InputError(
-        f"{file.name!r} changed while the run was reading it",
+        f"{file.name!r} {how}",
         where=f"{file.path}, {place}",
         expected="input files that stay as they are during a run",
         hint="run the same command again; finished work is kept",

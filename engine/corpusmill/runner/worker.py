@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from corpusmill.dataset.hashing import hash_json
+from corpusmill.dataset.inventory import files_in
 from corpusmill.errors import StoreError
 from corpusmill.plugin.surroundings import Surroundings
 from corpusmill.runner.fatigue import weariness
@@ -103,19 +104,28 @@ def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[
     except PoolLost as error:
         return Died(error.what)
     except OSError as error:
-        return Failed(_full(error, settings) if error.errno in DISK_FULL else error)
+        return Failed(_full(payload, settings) if error.errno in DISK_FULL else error)
     except Exception as error:
         return Failed(error)
     finally:
         surroundings.restore()
 
 
-def _full(error: OSError, settings: Mapping[str, Any]) -> StoreError:
+def _full(payload: Mapping[str, Any], settings: Mapping[str, Any]) -> StoreError:
     """Return what a full disk under the files being built means: Arrow raises it without a word on the place."""
     free = shutil.disk_usage(settings["scratch"]).free
+    read = _read_bytes(payload)
+    needed = f"about {read} bytes needed, " if read else ""
     return StoreError(
-        f"no space left for files being built: {free} bytes free",
+        f"no space left for files being built: {needed}{free} bytes free",
         where=settings["scratch"],
         expected="room for what a worker builds before it is published (a part is about as large as its input)",
         hint="free some space or set `run: {scratch: PATH}`, then run the same command: finished work is kept",
     )
+
+
+def _read_bytes(payload: Mapping[str, Any]) -> int:
+    """Return how many bytes of files a unit of work reads."""
+    source = payload.get("source", payload)
+    ranges = sum(stop - start for _, _, start, stop, *_ in source.get("ranges", ()))
+    return int(ranges) or sum(reference.bytes for reference in files_in(source))

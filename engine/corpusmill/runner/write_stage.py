@@ -45,11 +45,17 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
     if published is None:
         _refuse_foreign(target, step.id, bool(getattr(step.options, "replace", False)))
-        if finished is None:
-            records = _write(session, stage, progress, staging, files, schema, made)
-            finished = _facts(session, records, schema, digest, made)
-        published = finished
-        _publish(staging, target, operator, published)
+        try:
+            if finished is None:
+                records = _write(session, stage, progress, staging, files, schema, made)
+                finished = _facts(session, records, schema, digest, made)
+            published = finished
+            _publish(staging, target, operator, published)
+        except (OSError, StoreError):
+            # A run that took over while this one was suspended may have published the very same folder.
+            published = _published(target, made)
+            if published is None:
+                raise
     rows = sum(one["rows"] for one in published["files"])
     session.outputs[step.id] = {
         "kind": "files",
@@ -152,7 +158,8 @@ def _write(
                 [entry.part.to_json(), entry.selection.to_json() if entry.selection else None] for entry in entries
             ],
         }
-        units.append(Unit(make_key("file", made, name), "write", payload))
+        weight = sum(entry.part.file.bytes for entry in entries)
+        units.append(Unit(make_key("file", made, name), "write", payload, weight=weight))
     records: list[dict[str, Any]] = []
     session.run(stage, progress, units, lambda _, done: records.append(done.record))
     return sorted(records, key=lambda record: (_split_order(record["split"]), record["name"]))

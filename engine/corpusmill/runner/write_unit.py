@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
 from corpusmill.dataset.selection import Selection
 from corpusmill.errors import StoreError
+from corpusmill.runner.guard import DISK_FULL
 from corpusmill.runner.workspace import Workspace
 
 RECORDS = ".records"
@@ -24,12 +26,12 @@ RECORDS = ".records"
 
 
 def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
-    """Encode one file; a file that was finished before a kill is taken as it is."""
+    """Encode one file; one that was finished before a kill, and is whole, is taken as it is."""
     staging, name = Path(payload["staging"]), payload["name"]
     noted = staging / RECORDS / f"{key}.json"
-    if noted.is_file():
-        record: dict[str, Any] = orjson.loads(noted.read_bytes())
-        return record
+    finished = _finished(staging, noted)
+    if finished is not None:
+        return finished
     operator = workspace.operator(payload["operator"])
     schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
     target = staging / name
@@ -43,7 +45,7 @@ def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dic
         sync_file(beside)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {name!r}: {error.strerror or error}", where=str(staging)) from error
+        raise _not_written(error, staging, payload) from error
     checksum, size = hash_file(beside)
     os.replace(beside, target)
     sync_folder(target.parent)
@@ -70,3 +72,26 @@ def _batches(payload: Mapping[str, Any], workspace: Workspace, schema: pa.Schema
         entry = Entry(Part.from_json(part), Selection.from_json(selection))
         for batch in entry_batches(workspace.store, entry, split=payload["split"]):
             yield conform(batch, schema)
+
+
+def _finished(staging: Path, noted: Path) -> dict[str, Any] | None:
+    """Return the record of a file that was finished before, if the file is still what the record says."""
+    try:
+        record: dict[str, Any] = orjson.loads(noted.read_bytes())
+        whole = hash_file(staging / record["name"])[0] == record["xxh3_128"]
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    return record if whole else None
+
+
+def _not_written(error: OSError, staging: Path, payload: Mapping[str, Any]) -> StoreError:
+    if error.errno not in DISK_FULL:
+        return StoreError(f"cannot write {payload['name']!r}: {error.strerror or error}", where=str(staging))
+    needed = sum(Part.from_json(part).file.bytes for part, _ in payload["entries"])
+    return StoreError(
+        f"no space left for the export: about {needed} bytes needed for {payload['name']!r}, "
+        f"{shutil.disk_usage(staging).free} bytes free",
+        where=str(staging),
+        expected="room for the exported files",
+        hint="free some space, then run the same command: finished files are kept",
+    )

@@ -22,11 +22,11 @@ class CausalLanguageModel(Trainer):
     """Train a model to predict the next token.
 
     Without the port `model` a new one is made after the option `model`; with it training goes on from there. Leaves
-    config.json, model.safetensors (float32) and the tokenizer's files: `AutoModelForCausalLM.from_pretrained` loads
-    the folder. A step is a fixed number of windows in an order that depends on the seed alone.
+    config.json, model.safetensors (float32) and the tokenizer's files, which `AutoModelForCausalLM.from_pretrained`
+    loads, and losses.jsonl. A step is a fixed number of windows in an order that depends on the seed alone.
     """
 
-    version = 2
+    version = 3
     depends = ("torch", "transformers")
     inputs: ClassVar[dict[str, type[Port] | Port]] = {
         "tokens": Tokens(roles=("train", "validation?")),
@@ -63,8 +63,10 @@ class CausalLanguageModel(Trainer):
         seed = derive(work.seed, self.context.step)
         with deterministic(work.threads):
             model, recipe = self._model(inputs, seed), self._recipe(tokens, work.device)
-            summary = Loop(self._task(tokens, model, work.device, recipe.bfloat16), model, recipe, work, seed).run()
+            loop = Loop(self._task(tokens, model, work.device, recipe.bfloat16), model, recipe, work, seed)
+            summary = loop.run()
             if not summary["stopped"]:
+                loop.save_curve(work.output)
                 backbone.save(model.cpu(), Path(tokens.tokenizer.path), work.output, self._facts(inputs, work))
         return {**summary, "parameters": sum(value.numel() for value in model.parameters())}
 

@@ -17,7 +17,7 @@ class Progress:
 
     `position`: samples used so far, which fixes every later batch. `counted`: terms of the loss so far. `loss_sum`
     and `loss_count` add up since the last report. `validation`: the newest metrics. `best` and `best_step`: the best
-    score and when; `waited`: validations since.
+    score and when; `waited`: validations since. `curve`: step, training loss and learning rate of each report.
     """
 
     step: int = 0
@@ -30,6 +30,7 @@ class Progress:
     best: float | None = None
     best_step: int = 0
     waited: int = 0
+    curve: list[tuple[int, float, float]] = field(default_factory=list)
 
 
 def parameters(model: Any) -> dict[str, torch.Tensor]:

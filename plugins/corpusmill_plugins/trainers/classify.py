@@ -28,7 +28,7 @@ class Classify(TaskTrainer):
     `AutoModelForSequenceClassification.from_pretrained` loads, tokenizer included.
     """
 
-    version = 1
+    version = 2
 
     class Options(TaskTrainer.Options):
         """The label, and when to end, beside how to train."""

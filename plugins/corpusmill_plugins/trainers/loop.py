@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusmill import CorpusmillError
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import torch
 
     from corpusmill_plugins.trainers.task import Batch, Task
+
+CURVE = "losses.jsonl"
+"""The file of a model's folder with its training losses: step, loss and learning rate a line."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,11 @@ class Loop:
             summary["best_step"] = now.best_step
         return summary
 
+    def save_curve(self, folder: Path) -> None:
+        """Write the training losses beside the model: the same bytes however often the training was interrupted."""
+        lines = [{"step": step, "loss": loss, "learning_rate": rate} for step, loss, rate in self.progress.curve]
+        (folder / CURVE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
     def _step(self) -> None:
         """One update: gradients of the loss summed over micro-batches, over the count of the whole batch."""
         import numpy as np
@@ -159,6 +169,7 @@ class Loop:
         speed = (now.counted - before[1]) / max(seconds - before[0], 1e-9)
         self._since = (seconds, now.counted)
         rate = self.optimizer.param_groups[0]["lr"]
+        now.curve.append((now.step, now.train_loss, rate))
         self.work.metrics(now.step, loss=now.train_loss, learning_rate=rate, **{f"{self.task.unit}_per_second": speed})
         self.work.progress(now.step, self.recipe.steps)
 
@@ -204,6 +215,8 @@ class Loop:
             self.best = {name: tensor.to(self.device) for name, tensor in best.items()}
             self._loss += self.progress.loss_sum
             self._since = (time.monotonic(), self.progress.counted)
+            for step, loss, rate in self.progress.curve:  # who listens from here on shall see the whole of it
+                self.work.metrics(step, loss=loss, learning_rate=rate)
             self.work.progress(self.progress.step, self.recipe.steps)
 
     def _fresh_sum(self) -> torch.Tensor:

@@ -152,7 +152,9 @@ class TaskTrainer(Trainer):
         seed = derive(work.seed, self.context.step)
         with deterministic(work.threads):
             task, model = self.prepare(inputs, seed)
-            summary = Loop(task, model, self.recipe(task, work.device), work, seed).run()
+            loop = Loop(task, model, self.recipe(task, work.device), work, seed)
+            summary = loop.run()
             if not summary["stopped"]:
+                loop.save_curve(work.output)
                 backbone.save(model.cpu(), Path(inputs.model.path), work.output, self.facts(inputs, work))
         return {**summary, **self.summary(task)}

@@ -1,68 +1,31 @@
-"""Orphans: after any sequence of runs, kills and gc what was published verifies and is cached; only orphans go."""
+"""Orphans: what nothing names goes, and nothing else (tests/faults/test_store_life.py does it in any order)."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from corpusmill.dataset import commits
-from corpusmill.dataset import store as store_room
-from corpusmill.dataset.manifest import Dataset
-from corpusmill.dataset.storage import open_storage
 from corpusmill.dataset.store import Store
-from corpusmill.dataset.verification import verify_files
 from corpusmill.errors import StoreError
-from corpusmill.runner import driver
+from corpusmill.runner import driver, lease
 from corpusmill.runner.lease import Lease
 from corpusmill.runner.orphans import find_orphans, remove_orphans
-from corpusmill.runner.store_check import take_inventory
 
-WRITES = ("publish", "put_if_absent", "put", "delete")
 DAY = 86400.0
 
 
-class Crash(BaseException):
-    """The machine stops here."""
-
-
-class Killing:
-    """A storage that stops the machine before its n-th write."""
-
-    writes: ClassVar[int] = 0
-    crash_at: ClassVar[int] = 0
-
-    def __init__(self, inner: Any):
-        self._inner, self.uri, self.remote = inner, inner.uri, inner.remote
-
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self._inner, name)
-
-        def watched(*arguments: Any) -> Any:
-            if name in WRITES:
-                Killing.writes += 1
-                if Killing.writes == Killing.crash_at:
-                    raise Crash
-            return operation(*arguments)
-
-        return watched
-
-
 @pytest.fixture
-def killing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stores whose writes can be cut, and records that are merged early and half by half."""
-    monkeypatch.setattr(store_room, "open_storage", lambda uri: Killing(open_storage(uri)))
+def merging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are merged early and half by half."""
     monkeypatch.setattr(commits, "EVERY", 5)
     monkeypatch.setattr(commits, "_THREADS", 1)
     monkeypatch.setattr(driver, "LEFT_OVER", 3)
-    Killing.crash_at = 0
 
 
 def steps(mill: Any, variant: int) -> list[dict[str, Any]]:
@@ -76,58 +39,6 @@ def steps(mill: Any, variant: int) -> list[dict[str, Any]]:
 def sweep(uri: str) -> list[str]:
     store = Store(uri)
     return [one.name for one in remove_orphans(store, find_orphans(store, 0.0))]
-
-
-def wrong(uri: str) -> list[Any]:
-    return list(verify_files(take_inventory(Store(uri))).findings)
-
-
-ACTIONS = st.lists(
-    st.one_of(
-        st.tuples(st.just("run"), st.integers(0, 1)),
-        st.tuples(st.just("kill"), st.integers(0, 1), st.integers(1, 30)),
-        st.tuples(st.just("gc")),
-        st.tuples(st.just("kill gc"), st.integers(1, 6)),
-    ),
-    min_size=2,
-    max_size=6,
-)
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(actions=ACTIONS, scheme=st.sampled_from(["", "object://"]))
-def test_any_sequence_of_runs_kills_and_gc(
-    new_mill: Callable[[], Any], killing: None, actions: list[Any], scheme: str
-) -> None:
-    """Whatever was published opens and verifies after each action, and a rerun in the end makes nothing anew."""
-    mill = new_mill()
-    mill.store_uri = f"{scheme}{mill.root / 'store'}"
-    mill.jsonl("data/a.jsonl", mill.texts(40, seed=5))
-    published: dict[int, dict[str, Any]] = {}
-    for action in [*actions, ("gc",)]:
-        _act(mill, action, published)
-        assert wrong(mill.store_uri) == []
-        for made in published.values():
-            for output in made.values():
-                dataset = Dataset.open(Store(mill.store_uri), output["digest"])
-                assert sum(batch.num_rows for batch in dataset.batches()) == output["rows"]
-    mill.calls()
-    for variant, made in published.items():
-        assert mill.run(steps(mill, variant)).outputs["outputs"] == made
-    assert not mill.calls(), "something had to be made again"
-
-
-def _act(mill: Any, action: Any, published: dict[int, dict[str, Any]]) -> None:
-    Killing.writes, Killing.crash_at = 0, action[-1] if action[0].startswith("kill") else 0
-    try:
-        if action[0].endswith("gc"):
-            sweep(mill.store_uri)
-        else:
-            published[action[1]] = mill.run(steps(mill, action[1])).outputs["outputs"]
-    except Crash:
-        pass
-    finally:
-        Killing.crash_at = 0
 
 
 @pytest.fixture(params=["", "object://"])
@@ -196,8 +107,9 @@ def test_what_is_written_again_meanwhile_stays(mill: Any) -> None:
     assert store.storage.exists(name)
 
 
-def test_old_scratch_and_dead_leases_go(mill: Any) -> None:
+def test_old_scratch_and_dead_leases_go(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scratch after a day, whatever is asked; the lease of a process that is gone; a living one stays."""
+    monkeypatch.setattr(lease, "WATCH", 0.0)
     store = Store(mill.store_uri)
     fresh, old = store.scratch(".arrow"), store.scratch(".arrow")
     for path in (fresh, old):
@@ -214,7 +126,7 @@ def test_old_scratch_and_dead_leases_go(mill: Any) -> None:
     assert not dead.exists()
 
 
-def test_records_that_stand_in_a_pack_go(mill: Any, killing: None) -> None:
+def test_records_that_stand_in_a_pack_go(mill: Any, merging: None) -> None:
     """A consolidation that was killed between publishing and deleting leaves duplicates; gc ends it."""
     mill.jsonl("data/a.jsonl", mill.texts(40))
     mill.run(steps(mill, 0))
