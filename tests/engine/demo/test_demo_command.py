@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ def run(*arguments: str) -> int:
         main(["demo", *arguments])
     assert isinstance(caught.value.code, int)
     return caught.value.code
+
+
+def test_help_word_for_word(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it kills, what it compares, what it takes; `CORPUSMILL_WRITE_GOLDEN=1` writes the file."""
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run("--help") == 0
+    golden, text = repository / "tests/golden/demo/help.txt", capsys.readouterr().out
+    if os.environ.get("CORPUSMILL_WRITE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
