@@ -27,6 +27,8 @@ PHASES = (
 )
 """The phases that are hit on purpose; `tokens`, `plan` and `record` are what random kills hit beside them."""
 TROUBLES = (TimeoutError, RuntimeError, ValueError, subprocess.TimeoutExpired)
+SLOTS = {"inline": 1, "ray": 2}
+"""Units of work that are in flight at most, by executor: one worker inline, two CPUs on Ray."""
 NO_SHARDS = ("identify",)
 """Units that look at input files to cut them into shards: nothing of them is committed."""
 
@@ -35,8 +37,9 @@ NO_SHARDS = ("identify",)
 class Kill:
     """A kill: whom, where (an executor), in which phase and at which of its operations, and what came of it.
 
-    `redone`: units of work that began again although they had begun before the kill. `alone`: seconds until nothing
-    of the killed run lived. `trouble`: what was not as promised, in words; empty when the kill was survived.
+    `redone`: units of work that began again although they had begun before. `in_flight`: those that had begun and were
+    not committed when the run ended. `alone`: seconds until nothing of it lived. `trouble`: what was not as promised,
+    in words; empty when the kill was survived.
     """
 
     victim: str
@@ -110,22 +113,22 @@ def _aftermath(
 ) -> Kill:
     """Wait for the run or for its end, run it again where it ended, and look at what there is."""
     process.wait(2 * PATIENCE)
-    first, alone, trouble = Counter(one["key"] for one in _shards(trial)), 0.0, ""
-    ended = Counter(one["key"] for one in trial.units("end"))
-    flying = sum((first - ended).values())
+    begun, alone, trouble = Counter(one["key"] for one in _shards(trial)), 0.0, ""
+    redone, flying = sum(begun.values()) - len(begun), 0
     if process.returncode:
         alone = until_alone(trial)
         committed = set(trial.records()) | {path.stem for path in trial.folder.glob("out/.*/.records/*.json")}
+        # Once all files of an export are finished its units are not remembered one by one.
+        published = not list(trial.folder.glob("out/.*")) or bool(list(trial.folder.glob("out/.*/corpusmill.json")))
+        flying = len({one["key"] for one in _shards(trial) if not (published and one["kind"] == "write")} - committed)
+        if flying > SLOTS[told[1]]:
+            trouble = f"{flying} units had begun and were not committed"
         mill.finish(trial, *arguments, executor=told[1])
         again = _shards(trial)
-        redone = sum(one["key"] in first and one["key"] not in committed for one in again)
+        redone += sum(one["key"] in begun and one["key"] not in committed for one in again)
         wasted = [one["kind"] for one in again if one["key"] in committed and one["kind"] != "write"]
         if wasted:
-            trouble = f"committed work was done again: {', '.join(sorted(set(wasted)))}"
-        if redone > flying:
-            trouble = trouble or f"{redone} units done again, but {flying} were in flight"
-    else:
-        redone = sum(first.values()) - len(first)
+            trouble = trouble or f"committed work was done again: {', '.join(sorted(set(wasted)))}"
     if orphans(trial):
         trouble = trouble or f"{len(orphans(trial))} processes of the killed run live"
     if trial.published() != expected:
@@ -161,9 +164,11 @@ def strike_on_the_way(
         after = _aftermath(mill, trial, expected, process, kills[0], arguments)
     except TROUBLES as error:
         return [Kill(*one, 0, 0, 0.0, str(error)) for one in kills]
-    # A worker has one unit, a node of one CPU one worker.
-    lost = f"{after.redone} units done again after {len(kills)} kills" if after.redone > len(kills) else ""
-    trouble = after.trouble or lost
+    # A worker has one unit, a node of one CPU one worker; a run that stops by itself ends what is in flight.
+    most = len(kills) + after.in_flight
+    trouble = after.trouble or (
+        f"{after.redone} units done again after {len(kills)} kills" if after.redone > most else ""
+    )
     # What was redone belongs to all kills of the run: it is told with the first.
     rest = [Kill(*one, 0, 0, 0.0, trouble) for one in kills[1:]]
     return [Kill(*kills[0], after.redone, after.in_flight, after.alone, trouble), *rest]

@@ -176,8 +176,8 @@ def report(kills: list[Kill], spread: list[Kill]) -> dict[str, Any]:
                 f"a calm run does; they fell on: {histogram}."
             ),
             (
-                f"Units of work (shards, mostly) done again per kill: {_redone(every):.2f} on average, never more than "
-                "were in flight. Processes of a run whose driver was killed were gone after "
+                f"Units of work (shards, mostly) done again after the kill of a driver: {_redone(every)}. A worker's "
+                "kill costs the one it had. Processes of a run whose driver was killed were gone after "
                 f"{_longest(drivers)} s at the latest."
             ),
         ],
@@ -200,5 +200,7 @@ def _longest(kills: list[Kill]) -> str:
     return f"{max((one.alone for one in kills), default=0.0):.1f}"
 
 
-def _redone(kills: list[Kill]) -> float:
-    return sum(one.redone for one in kills) / max(1, len(kills))
+def _redone(kills: list[Kill]) -> str:
+    """Say how many units the next run did again: of drivers, for each of their kills has a run of its own."""
+    redone = [one.redone for one in kills if one.victim == "driver"]
+    return f"{sum(redone) / max(1, len(redone)):.2f} on average, {max(redone, default=0)} at most"
