@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from corpusmill.dataset.verification import repair, verify_files
 from corpusmill.errors import ChecksumError
 from corpusmill.runner import driver
 from corpusmill.runner.records import latest_run
+from corpusmill.runner.search import ledger_tables
 from corpusmill.runner.store_check import check_exports, makers, newest_runs, take_inventory
 
 KEPT = ("datasets/", "files/", "commits/", "artifacts/")
@@ -172,6 +174,21 @@ def test_another_schema_is_never_served(made: Any) -> None:
     store.storage.put(name, orjson.dumps(manifest))
     with pytest.raises(ChecksumError, match="damaged"):
         Dataset.open(Store(made.store_uri), digest)
+
+
+def test_a_damaged_ledger_is_not_shown(made: Any) -> None:
+    """What lists removed rows reads them through their checksum: the truth (of a whole copy), or an error."""
+    record = latest_run(made.store_uri, "mill")
+    whole = [table for _, table in ledger_tables(record)]
+    assert whole
+    name = re.search(r"files/.*", record.outputs["ledger"][0]["path"])
+    assert name is not None
+    flip(object_path(made.store_uri, name[0]))
+    if "://" in made.store_uri:
+        assert [table for _, table in ledger_tables(record)] == whole
+    else:
+        with pytest.raises(ChecksumError, match=name[0]):
+            list(ledger_tables(record))
 
 
 def test_damaged_lines_of_a_pack_are_found_and_mended(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
