@@ -177,18 +177,13 @@ def test_another_schema_is_never_served(made: Any) -> None:
 
 
 def test_a_damaged_ledger_is_not_shown(made: Any) -> None:
-    """What lists removed rows reads them through their checksum: the truth (of a whole copy), or an error."""
+    """What lists removed rows reads them through their checksum."""
     record = latest_run(made.store_uri, "mill")
-    whole = [table for _, table in ledger_tables(record)]
-    assert whole
     name = re.search(r"files/.*", record.outputs["ledger"][0]["path"])
     assert name is not None
     flip(object_path(made.store_uri, name[0]))
-    if "://" in made.store_uri:
-        assert [table for _, table in ledger_tables(record)] == whole
-    else:
-        with pytest.raises(ChecksumError, match=name[0]):
-            list(ledger_tables(record))
+    with pytest.raises(ChecksumError, match=name[0]):
+        list(ledger_tables(record))
 
 
 def test_damaged_lines_of_a_pack_are_found_and_mended(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
