@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,17 +23,18 @@ from mutated_store import Victim, kinds_of, make_store
 
 _RUN = [sys.executable, "-c", "from corpusmill.cli import main; main()", "run", "--executor", "inline", "--quiet"]
 PERCENTS = range(100)
-BITS = range(8)
+BITS = range(2 if os.environ.get("CORPUSMILL_RELIABILITY_SCALE") == "small" else 8)
 NONE = "–"
 COLUMNS = ["what", "change", "tried", EXACT, REPORTED, DIFFERING, FEWER, "reported with `checksums`", "dead processes"]
 
 NOTES = [
-    "Eight bits at each percent of a small file (one in files of the store), and a cut at each percent.",
+    f"{len(BITS)} bits at each percent of a small file (one in files of the store), and a cut at each percent.",
     "*exact*: the rows of the untouched file. *reported*: an error that names the file, or a record in quarantine.",
     "*differing*: as many rows, not all the same, unnoticed. *fewer*: rows lost unnoticed.",
     "A text, a JSON value, a header of a WARC record and a Parquet page without checksum have no redundancy.",
     "A file that is cut between two records, or between two gzip members, is a shorter whole file.",
     "The reader's option `checksums` compares each file before it is read, and finds all of them.",
+    "Arrow files are no input of any reader; those of the store are below.",
     "Files of the store: *reported* is found by `corpusmill verify`, and nothing wrong comes of using the file.",
     "*dead processes*: readers that died, and runs over all the changed files that did not end well.",
 ]

@@ -72,7 +72,7 @@ class Dataset:
         try:
             schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(manifest["arrow_schema"])))
             parts = FileRef.from_json(manifest["parts"])
-        except (OSError, LookupError, TypeError, ValueError) as error:  # JSON still, but not what was written
+        except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:  # JSON still, but another
             raise damaged_manifest(store, name) from error
         entries = tuple(_entry(row) for row in read_table(store, parts).to_pylist())
         if dataset_digest(schema, entries) != digest:
