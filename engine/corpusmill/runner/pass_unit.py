@@ -19,7 +19,7 @@ from corpusmill.runner.concealed import concealed_counts, concealed_signals, con
 from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.isolation import Isolation
 from corpusmill.runner.pool import pool_calls
-from corpusmill.runner.sources import file_batches, limited, part_batches
+from corpusmill.runner.sources import damaged_files, file_batches, limited, part_batches
 from corpusmill.runner.unit import Done
 from corpusmill.runner.workspace import Workspace
 
@@ -45,8 +45,9 @@ def run_pass(payload: Mapping[str, Any], workspace: Workspace, key: str) -> Done
             break
         except CorruptFile as error:
             attempt.abandon()
-            damaged.append([error.name, error.reason, error.offset])
-            too_far += [error.name] if error.limit is not None else []
+            for one in (error, *attempt.more_damage(error)):
+                damaged.append([one.name, one.reason, one.offset])
+                too_far += [one.name] if one.limit is not None else []
         except BaseException:
             attempt.abandon()
             raise
@@ -136,6 +137,13 @@ class _Attempt:
         for batch in as_documents(own).to_batches():
             writer.write(batch)
         return writer.finish().to_json()
+
+    def more_damage(self, first: CorruptFile) -> list[CorruptFile]:
+        """Look at the shard's other files once one is damaged: one more reading, not one for each damaged file."""
+        if self._payload["limit"] is not None or len(self._source["ranges"]) < 3:
+            return []
+        source = {**self._source, "skip": [*self._source["skip"], first.name]}
+        return list(damaged_files(self.operators[0], source))
 
     def abandon(self) -> None:
         """Remove what was built."""

@@ -64,6 +64,23 @@ def file_batches(
             rejects.settle()
 
 
+def damaged_files(reader: Any, source: Mapping[str, Any]) -> Iterator[CorruptFile]:
+    """Read a shard's files for nothing but their damage, and yield what is damaged; those of `skip` are left out."""
+    limits = ReadLimits(**source["limits"])
+    skip = set(source["skip"])
+    for name, path, start, stop, expected, size in source["ranges"]:
+        if name in skip:
+            continue
+        try:
+            file = _checked_file(reader, LocalFile(name, path, size), start, stop, expected)
+            rejects = _Rejects(reader.input_name, name, StepCounts(), Quarantine())
+            for _ in _read(reader, Slice(file, start, stop, limits), rejects, expected):
+                pass
+        except CorruptFile as error:
+            skip.add(name)
+            yield error
+
+
 def limited(batches: Generator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
     """Yield at most `limit` rows."""
     if limit is None:

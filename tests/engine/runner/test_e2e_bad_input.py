@@ -166,6 +166,24 @@ def test_under_quarantine_no_row_of_a_damaged_file_is_taken(damaged: Any, shard:
         assert [one["file"] for one in outputs["damaged"]] == ["b.jsonl.zst", "c.jsonl.gz"]
 
 
+def test_many_damaged_files_are_not_read_again_for_each(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard of small files starts again once, when all of its damage is known, however much there is."""
+    from corpusmill.runner import sources
+
+    opened, really = [], sources._read
+    monkeypatch.setattr(
+        sources, "_read", lambda reader, part, *rest: opened.append(part) or really(reader, part, *rest)
+    )
+    (mill.root / "data").mkdir()
+    for number in range(40):
+        data = gz(mill.jsonl("plain.jsonl", [f"file {number}"]).read_bytes())
+        (mill.root / f"data/{number:02}.jsonl.gz").write_bytes(data[:-5] if number % 4 else data)
+    outputs = mill.run([read()], limits={"on_corrupt_file": "quarantine"}).outputs
+    assert outputs["outputs"]["read"]["rows"] == 10
+    assert len(outputs["damaged"]) == 30
+    assert len(opened) <= 3 * 40
+
+
 def test_damage_that_was_allowed_once_fails_a_run_that_does_not_allow_it(damaged: Any) -> None:
     """What is committed under `quarantine` remembers the damage."""
     damaged.run([read()], limits={"on_corrupt_file": "quarantine"})
