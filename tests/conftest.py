@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 NO_NETWORK = HERE / "no_network"
+# Machinery that tests share with `make reliability`: crash points, an S3 server.
+sys.path.append(str(HERE.parent / "benchmarks" / "reliability"))
 
 # Processes started by tests read byte code instead of compiling the sources each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -98,6 +100,20 @@ def _stays_on_this_machine(refusals: Path) -> Iterator[None]:
     if lines:
         refusals.write_text("", encoding="utf-8")
         pytest.fail(f"something tried to leave this machine:\n{lines}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket of a real S3 server on loopback, found through the environment as any is; records of runs go apart."""
+    for needed in ("obstore", "moto"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed: pip install 'corpusmill[dev]'")
+    import s3_server
+
+    state = str(tmp_path_factory.mktemp("state"))
+    with s3_server.bucket("mill") as name, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", state)
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -2,136 +2,153 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crash_points import DISK_FAULTS, OBJECT_FAULTS, Medium, Recording, faults, media, record, resume, survive
+from crash_scenario import attempts_repeated
+from simulated_disk import FailingDisk, RecordingDisk
 
-from corpusmill.dataset import store as store_room
-from corpusmill.dataset.hashing import hash_bytes
-from corpusmill.dataset.storage import open_storage
+from corpusmill.dataset import local_storage
+from corpusmill.dataset.disk import Disk, swapped
 from corpusmill.errors import StoreError
-from corpusmill.plan.check import check
-from corpusmill.runner.driver import RunOptions, run_spec
 
-WRITES = ("publish", "put_if_absent", "put", "delete")
-READS = ("read", "fetch", "exists", "list")
-
-
-class Crash(BaseException):
-    """The machine stops here: nothing that handles exceptions may carry on."""
+LOCAL, OBJECT = "local", "object"
+SAMPLE = {LOCAL: 56, OBJECT: 28}
+PHASES = {"start", "judge", "exact", "split", "words", "export"}
+"""What comes before all stages; reading with its filter, the dedup, the split, the tokenizer, the export."""
 
 
-class Faults:
-    """Counts operations of all storages of a run and lets something happen at one of them."""
-
-    def __init__(self) -> None:
-        self.at, self.when, self.seen = 0, "off", 0
-        self.names: tuple[str, ...] = ()
-
-    def arm(self, at: int, when: str, names: tuple[str, ...]) -> None:
-        """Let operation number `at` among `names` fail: `before` it, `after` it, or `full` (no space left)."""
-        self.at, self.when, self.seen, self.names = at, when, 0, names
-
-    def call(self, name: str, operation: Any, arguments: tuple[Any, ...]) -> Any:
-        """Do an operation, or what was armed."""
-        if name not in self.names:
-            return operation(*arguments)
-        self.seen += 1
-        if self.seen != self.at:
-            return operation(*arguments)
-        if self.when == "before":
-            raise Crash
-        if self.when == "full":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        operation(*arguments)
-        raise Crash
+@pytest.fixture(scope="module", params=[LOCAL, OBJECT])
+def medium(request: pytest.FixtureRequest) -> Iterator[Medium]:
+    """The scenario on each kind of storage."""
+    with media([request.param]) as made:
+        yield made[0]
 
 
-class FaultyStorage:
-    """A storage whose operations go through `Faults`."""
-
-    def __init__(self, inner: Any, faults: Faults):
-        self._inner, self._faults, self.uri = inner, faults, inner.uri
-
-    def __getattr__(self, name: str) -> Any:
-        operation = getattr(self._inner, name)
-        if name not in WRITES + READS:
-            return operation
-        return lambda *arguments: self._faults.call(name, operation, arguments)
+@pytest.fixture(scope="module")
+def recording(medium: Medium) -> Recording:
+    """What a run without a fault does, operation by operation, and what a crash after each leaves."""
+    return record(medium)
 
 
-@pytest.fixture
-def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """Put every storage that is opened under the control of one `Faults`."""
-    made = Faults()
-    monkeypatch.setattr(store_room, "open_storage", lambda uri: FaultyStorage(open_storage(uri), made))
-    yield made
-    made.arm(0, "off", ())
+def test_the_run_has_all_that_must_survive(medium: Medium) -> None:
+    """Three shards; documents leave at the filter, the dedup and into quarantine; a split, a tokenizer, an export."""
+    outputs = medium.scenario.run(medium.fresh())
+    counts = outputs["counts"]
+    assert (counts["read"]["quarantined"], counts["judge"]["removed"]) == (
+        {"invalid-json": 3},
+        {"too-few-characters": 3},
+    )
+    assert sum(counts["exact"]["removed"].values()) == 5
+    kinds = {name: outputs["outputs"][name]["kind"] for name in ("split", "words", "export")}
+    assert kinds == {"split": "documents", "words": "tokenizer", "export": "files"}
 
 
-def steps(pit: Any) -> list[dict[str, Any]]:
-    """Three shards through a filter, a deduplicator and a splitter; some rows leave at each."""
-    pit.documents(rows=12, poison=[(0, 1), (1, 1)], word="POISON")
-    return [
-        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl", "shard": 4000}},
-        pit.faulty("raise", most=180),
-        {"id": "exact", "uses": "dedup.exact"},
-        {"id": "split", "uses": "split.by-hash", "with": {"train": 0.5, "test": 0.5}},
-    ]
+def test_every_kind_of_operation_is_met(medium: Medium, recording: Recording) -> None:
+    """No kind of operation is left out, nor a stage, and the points are hundreds: else the tests below say little."""
+    assert set(medium.kinds) <= {point.kind for point in recording.points}
+    assert {point.phase for point in recording.points} >= PHASES
+    assert sum(len(case.points) for case in recording.cases) > (500 if medium.name == LOCAL else 300)
 
 
-def calm(pit: Any, chain: list[dict[str, Any]], faults: Faults, names: tuple[str, ...]) -> int:
-    """Run without a fault into `calm` and return how many operations of these names it took."""
-    faults.arm(0, "off", names)
-    outputs = pit.run(chain, store="calm", debug=True).outputs
-    assert outputs["counts"]["judge"]["quarantined"] and outputs["counts"]["judge"]["removed"]
-    assert len(list(Path(pit.root / "calm/commits").glob("*/*.json"))) >= 9
-    return faults.seen
+def test_a_crash_at_any_point(medium: Medium, recording: Recording) -> None:
+    """Killed, or without power, after each kind of operation in each stage: nothing named is torn, a rerun mends it."""
+    cases = recording.sample(SAMPLE[medium.name])
+    problems = [one for case in cases for one in resume(medium, recording, case)]
+    assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("scheme", ["", pytest.param("object://", marks=pytest.mark.soak)])
-def test_a_crash_at_any_write(pit: Any, faults: Faults, scheme: str) -> None:
-    """Killed before each write of a storage and after the last, on disk and on an object store: a rerun mends it."""
-    chain = steps(pit)
-    count = calm(pit, chain, faults, WRITES)
-    assert count > 25
-    # After one write is before the next: what lies between only reads.
-    for at, when in [*((at, "before") for at in range(1, count + 1)), (count, "after")]:
-        uri = f"{scheme}{pit.root}/crash-{at}-{when}"
-        _crash(pit, chain, faults, uri, at, when)
-        assert pit.tree("calm") == _tree(uri), f"crash {when} write {at} of {count}"
+@pytest.mark.soak
+def test_a_crash_at_every_point(medium: Medium, recording: Recording) -> None:
+    """The same at all points there are."""
+    problems = [one for case in recording.cases for one in resume(medium, recording, case)]
+    assert not problems, "\n".join(problems)
 
 
-def _crash(pit: Any, chain: list[dict[str, Any]], faults: Faults, uri: str, at: int, when: str) -> None:
-    checked = check(pit.spec(chain))
-    faults.arm(at, when, WRITES)
-    with pytest.raises(Crash):
-        run_spec(checked, RunOptions(store=uri, debug=True))
-    faults.arm(0, "off", ())
-    run_spec(checked, RunOptions(store=uri, debug=True))
+def test_any_operation_may_fail(medium: Medium, recording: Recording) -> None:
+    """Full disk, broken disk, no permission, a repeated attempt, a lost answer: told as such, and a rerun ends well."""
+    tried = list(faults(medium))
+    ways = DISK_FAULTS if medium.name == LOCAL else OBJECT_FAULTS
+    assert {how for _, _, _, how in tried} >= set(ways)
+    assert {kind for _, kind, _, _ in tried} >= set(medium.kinds)
+    problems = [one for fault in tried for one in survive(medium, recording, fault)]
+    assert not problems, "\n".join(problems)
 
 
-def _tree(uri: str) -> dict[str, str]:
-    storage = open_storage(uri)
-    kept = ("datasets/", "files/", "commits/", "artifacts/")
-    return {name: hash_bytes(storage.read(name)) for name in storage.list("") if name.startswith(kept)}
+@pytest.mark.soak
+def test_every_operation_may_fail(medium: Medium, recording: Recording) -> None:
+    """The same in every way at the first, the middle and the last operation of each kind in each stage."""
+    problems = [one for fault in faults(medium, every=True) for one in survive(medium, recording, fault)]
+    assert not problems, "\n".join(problems)
 
 
-def test_a_full_disk_at_any_write(pit: Any, faults: Faults) -> None:
-    """No space left at any write: what is needed and what is free, no files left behind, and a rerun ends well."""
-    names = ("publish", "put_if_absent", "put")
-    chain = steps(pit)
-    count = calm(pit, chain, faults, names)
-    for at in range(1, count + 1):
-        store = f"full-{at}"
-        faults.arm(at, "full", names)
-        with pytest.raises(StoreError, match=r"no space left.* needed.* free") as caught:
-            pit.run(chain, store=store, debug=True)
-        assert "run the same command" in str(caught.value)
-        assert not list((pit.root / store / "tmp").glob("*.arrow")), f"write {at} left files that were being built"
-        faults.arm(0, "off", ())
-        pit.run(chain, store=store, debug=True)
-        assert pit.tree("calm") == pit.tree(store), f"full at write {at}"
+def test_work_that_is_done_twice_is_done_once(medium: Medium, recording: Recording) -> None:
+    """Each unit attempted twice, by a worker thought dead and by its successor, publishes what one attempt does."""
+    uri = medium.fresh()
+    with attempts_repeated():
+        medium.scenario.run(uri)
+    assert medium.scenario.published(uri) == recording.published
+
+
+def test_a_full_disk_says_what_is_needed(recording: Recording, medium: Medium) -> None:
+    """Where a file cannot take its place for want of space: what is needed, what is free, and how to go on."""
+    if medium.name != LOCAL:
+        pytest.skip("an object store has room")
+    full = FailingDisk()
+    full.arm("judge", "rename", 1, "ENOSPC")
+
+    def phases(name: str) -> None:
+        full.phase = name
+
+    with swapped(full), pytest.raises(StoreError, match=r"no space left.* needed.* free") as caught:
+        medium.scenario.run(medium.fresh(), phases=phases)
+    assert "run the same command" in str(caught.value)
+
+
+class Forgetful(Disk):
+    """A disk in a test of the test: one operation does nothing."""
+
+    def sync_file(self, path: Path) -> None:
+        return
+
+    def sync_folder(self, path: Path) -> None:
+        return
+
+
+@pytest.mark.parametrize("operation", ["sync_file", "sync_folder"])
+def test_a_missing_sync_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    """With a disk that does not sync files, or folders, power cuts do damage that these tests see."""
+    monkeypatch.setattr(RecordingDisk, operation, getattr(Forgetful, operation))
+    with media([LOCAL]) as made:
+        broken = record(made[0])
+        assert any(resume(made[0], broken, case) for case in broken.cases[::7])
+
+
+def test_a_record_that_names_too_early_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that publishes in place, byte by byte, leaves torn files under final names, and these tests see it."""
+
+    def in_place(storage: Any, scratch: Path, name: str) -> None:
+        from corpusmill.dataset.disk import write_file
+
+        target = storage._place(name)
+        write_file(target, b"")
+        write_file(target, scratch.read_bytes())
+        scratch.unlink()
+
+    def put_first(storage: Any, name: str, data: bytes) -> bytes | None:
+        target = storage._place(name)
+        if target.exists():
+            return target.read_bytes()
+        write_in_place(target, data)
+        return None
+
+    from corpusmill.dataset.disk import write_file as write_in_place
+
+    monkeypatch.setattr(local_storage.LocalStorage, "publish", in_place)
+    monkeypatch.setattr(local_storage.LocalStorage, "put_if_absent", put_first)
+    with media([LOCAL]) as made:
+        broken = record(made[0])
+        assert any(resume(made[0], broken, case) for case in broken.cases[::5])

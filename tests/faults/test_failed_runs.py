@@ -90,9 +90,9 @@ PLACES = {
     "the lease's link": failing(os, "link", ".lease-", errno.EACCES),
     "the run's folder": failing(Path, "mkdir", "runs/pit/2", errno.ENOSPC),
     "the journal": failing(os, "open", "journal.jsonl", errno.EACCES),
-    "the spec's copy": failing(Path, "write_text", "spec.yaml", errno.ENOSPC),
-    "the plan": failing(Path, "write_text", "plan.json", errno.EDQUOT),
-    "the outputs": failing(Path, "write_bytes", "outputs.json", errno.ENOSPC),
+    "the spec's copy": failing(os, "open", "spec.yaml", errno.ENOSPC),
+    "the plan": failing(os, "open", "plan.json", errno.EDQUOT),
+    "the outputs": failing(os, "open", "outputs.json", errno.ENOSPC),
 }
 
 

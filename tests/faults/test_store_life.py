@@ -43,7 +43,7 @@ class Killing:
     left: ClassVar[int] = 0
 
     def __init__(self, inner: Any):
-        self._inner, self.uri, self.remote = inner, inner.uri, inner.remote
+        self._inner, self.uri, self.remote, self.runs_root = inner, inner.uri, inner.remote, inner.runs_root
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._inner, name)

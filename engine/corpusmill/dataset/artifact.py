@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.disk import copy_file
 from corpusmill.dataset.hashing import canonical_json, hash_file, hash_json
-from corpusmill.dataset.store import FORMAT, Store, damaged_manifest, expect_format, read_manifest
+from corpusmill.dataset.store import FORMAT, Store, damaged_manifest, expect_format, read_manifest, write_errors
 from corpusmill.errors import ChecksumError, StoreError
 
 _NAMES = frozenset({"format", "kind", "files", "summary", "checksum"})
@@ -38,10 +39,11 @@ def publish_artifact(store: Store, kind: str, folder: Path, summary: dict[str, A
         checksum, size = hash_file(path)
         files.append((path.relative_to(folder).as_posix(), checksum, size))
     digest = hash_json([kind, files])
-    for name, _, _ in files:
+    for name, _, size in files:
         scratch = store.scratch()
-        shutil.copyfile(folder / name, scratch)
-        store.storage.publish(scratch, f"artifacts/{digest}/{name}")
+        with write_errors(store.uri):
+            copy_file(folder / name, scratch)
+        store.place(scratch, f"artifacts/{digest}/{name}", size)
     manifest = {"format": FORMAT, "kind": kind, "files": files, "summary": summary}
     manifest["checksum"] = hash_json(manifest)  # the digest does not stand for the summary
     existing = store.record(f"artifacts/{digest}/manifest.json", canonical_json(manifest))
@@ -76,7 +78,12 @@ def artifact_folder(store: Store, artifact: Artifact) -> Path:
     folder: Path | None = None
     for name, checksum, _ in artifact.files:
         path = store.storage.fetch(f"{artifact.folder}/{name}")
-        if hash_file(path)[0] != checksum:
+        found = hash_file(path)[0]
+        if found != checksum and store.storage.remote:
+            path.unlink(missing_ok=True)  # the copy alone may be at fault
+            path = store.storage.fetch(f"{artifact.folder}/{name}")
+            found = hash_file(path)[0]
+        if found != checksum:
             path.unlink(missing_ok=True)
             store.storage.delete(f"{artifact.folder}/{name}")
             raise ChecksumError(

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.disk import write_file
 from corpusmill.dataset.hashing import hash_bytes, hash_file
 from corpusmill.dataset.storage import Storage
 
@@ -190,7 +191,7 @@ class CommitLog:
         made = None
         if lines:
             path = self._scratch(".jsonl")
-            path.write_bytes(b"".join(lines[key] for key in sorted(lines)))
+            write_file(path, b"".join(lines[key] for key in sorted(lines)))
             made = f"{PACKS}{hash_file(path)[0]}.jsonl"
             try:
                 self._storage.publish(path, made)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 import xxhash
+
+from corpusmill.dataset.disk import DiskFile, remove_file
 
 if TYPE_CHECKING:
     from corpusmill.dataset.storage import Storage
@@ -72,11 +73,12 @@ def hash_stored(storage: Storage, name: str) -> tuple[str, int]:
     return hasher.hexdigest(), size
 
 
-class HashedSink(io.FileIO):
+class HashedSink(DiskFile):
     """A new file that is hashed while it is written, front to back."""
 
     def __init__(self, path: Path):
-        super().__init__(str(path), "wb")
+        super().__init__(path)
+        self._path = path
         self._hasher, self._size = xxhash.xxh3_128(), 0
 
     def write(self, data: Any, /) -> int:
@@ -84,8 +86,11 @@ class HashedSink(io.FileIO):
         rest = memoryview(data).cast("B")
         self._hasher.update(rest)
         self._size += len(rest)
-        while rest:
-            rest = rest[super().write(rest) or 0 :]
+        try:
+            super().write(rest)
+        except OSError:
+            remove_file(self._path)  # where space is short, what cannot be finished must not take it
+            raise
         return len(data)
 
     def hashed(self) -> tuple[str, int]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from corpusmill.dataset.disk import write_file
 from corpusmill.dataset.hashing import canonical_json
-from corpusmill.dataset.store import FileRef, Store
+from corpusmill.dataset.store import FileRef, Store, write_errors
 
 SUFFIX = ".json"
 
@@ -15,7 +16,8 @@ SUFFIX = ".json"
 def publish_list(store: Store, value: Any) -> FileRef:
     """Publish a JSON-able value; equal values have one name."""
     path = store.scratch(SUFFIX)
-    path.write_bytes(canonical_json(value))
+    with write_errors(store.uri):
+        write_file(path, canonical_json(value))
     return store.publish(path, SUFFIX)
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
+import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
+
+from corpusmill.dataset.disk import (
+    beside,
+    copy_file,
+    disk,
+    make_folders,
+    remove_file,
+    rename_file,
+    replace_file,
+    write_file,
+)
 
 
 class LocalStorage:
@@ -17,39 +27,47 @@ class LocalStorage:
     def __init__(self, root: Path):
         self.root = root.expanduser().resolve()
         self.uri = str(self.root)
+        self._lasting: set[Path] = set()
+
+    @property
+    def runs_root(self) -> Path:
+        """The store itself."""
+        return self.root
 
     def publish(self, scratch: Path, name: str) -> None:
         """Rename a finished file into place; a file from another file system is copied beside its place first."""
         target = self._place(name)
-        sync_file(scratch)
+        disk().sync_file(scratch)
         try:
-            os.replace(scratch, target)
-        except OSError:
-            beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-            shutil.copyfile(scratch, beside)
-            sync_file(beside)
-            os.replace(beside, target)
-            scratch.unlink(missing_ok=True)
-        sync_folder(target.parent)
+            rename_file(scratch, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            arriving = beside(target)
+            copy_file(scratch, arriving)
+            rename_file(arriving, target)
+            remove_file(scratch)
+        disk().sync_folder(target.parent)
 
     def put_if_absent(self, name: str, data: bytes) -> bytes | None:
         """Write a record under a name of its own, then link it: the link fails if the name exists."""
         target = self._place(name)
-        beside = self._write_beside(target, data)
+        written = beside(target)
+        write_file(written, data)
+        standing = None
         try:
-            os.link(beside, target)
+            disk().link(written, target)
         except FileExistsError:
-            return target.read_bytes()
+            standing = target.read_bytes()
         finally:
-            beside.unlink(missing_ok=True)
-        sync_folder(target.parent)
-        return None
+            remove_file(written)
+        # Also for what stands already: who linked it may have died before it lasted, and we build on it.
+        disk().sync_folder(target.parent)
+        return standing
 
     def put(self, name: str, data: bytes) -> None:
         """Write or replace a record at once."""
-        target = self._place(name)
-        os.replace(self._write_beside(target, data), target)
-        sync_folder(target.parent)
+        replace_file(self._place(name), data)
 
     def read(self, name: str) -> bytes:
         """Return the bytes under a name."""
@@ -97,36 +115,33 @@ class LocalStorage:
 
     def delete(self, name: str) -> None:
         """Remove a name."""
-        (self.root / name).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            disk().unlink(self.root / name)
 
     def scratch(self) -> Path:
         """Return `tmp/` inside the store, so that publishing is a rename."""
         folder = self.root / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         return folder
 
     def _place(self, name: str) -> Path:
+        """Return where a name goes; its folder is there and lasts, whoever made it and was killed before it did."""
         target = self.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = target.parent
+        make_folders(folder)
+        while folder not in self._lasting:
+            with contextlib.suppress(PermissionError):  # what the store lies in may be another user's
+                disk().sync_folder(folder.parent)
+            self._lasting.add(folder)
+            folder = folder.parent if folder != self.root else folder
         return target
-
-    def _write_beside(self, target: Path, data: bytes) -> Path:
-        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        beside.write_bytes(data)
-        sync_file(beside)
-        return beside
 
 
 def sync_file(path: Path) -> None:
-    """Force a file's bytes to the disk."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+    """Force a file's bytes to the disk in use."""
+    disk().sync_file(path)
 
 
 def sync_folder(path: Path) -> None:
-    """Force a folder's entries to the disk, so that a rename survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Force a folder's entries to the disk in use, so that a rename survives a power cut."""
+    disk().sync_folder(path)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from corpusmill.dataset.canonical import Recutter
 from corpusmill.dataset.digest import RowDigest
 from corpusmill.dataset.hashing import HashedSink
-from corpusmill.dataset.store import FileRef, Store
+from corpusmill.dataset.store import FileRef, Store, write_errors
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class PartWriter:
         self._path = store.scratch(".arrow")
         self._recut, self._digest = Recutter(), RowDigest(schema)
         options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
-        self._sink = HashedSink(self._path)
+        with write_errors(store.uri):
+            self._sink = HashedSink(self._path)
         self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), schema, options=options)
 
     @property
@@ -60,7 +61,8 @@ class PartWriter:
         """Write what is pending, publish the file and return the part."""
         for cut in self._recut.finish():
             self._write(cut)
-        self._writer.close()
+        with write_errors(self._store.uri):
+            self._writer.close()
         self._sink.close()
         return Part(
             self._digest.hexdigest(), self._digest.rows, self._store.publish(self._path, hashed=self._sink.hashed())
@@ -73,7 +75,8 @@ class PartWriter:
 
     def _write(self, batch: pa.RecordBatch) -> None:
         self._digest.update(batch)
-        self._writer.write_batch(batch)
+        with write_errors(self._store.uri):
+            self._writer.write_batch(batch)
 
 
 def read_part(store: Store, file: FileRef, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -95,10 +98,14 @@ def write_table(store: Store, table: pa.Table, *, codec: str | None = "zstd") ->
     """Publish a small table (ledger, quarantine, list of parts) as one batch; equal tables give equal files."""
     path = store.scratch(".arrow")
     options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema, options=options) as writer:
+    with (
+        write_errors(store.uri),
+        HashedSink(path) as sink,
+        pa.ipc.new_file(pa.PythonFile(sink, "w"), table.schema, options=options) as writer,
+    ):
         for batch in table.combine_chunks().to_batches():
             writer.write_batch(batch)
-    return store.publish(path)
+    return store.publish(path, hashed=sink.hashed())
 
 
 def read_table(store: Store, file: FileRef) -> pa.Table:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from corpusmill.dataset.cloud_client import SCHEMES, CloudClient
+from corpusmill.dataset.folder_client import FolderClient
+from corpusmill.dataset.hashing import hash_bytes
 from corpusmill.dataset.local_storage import LocalStorage
+from corpusmill.dataset.object_client import ObjectClient
 from corpusmill.dataset.object_storage import ObjectStorage
 from corpusmill.errors import UsageError
 
@@ -21,6 +28,10 @@ class Storage(Protocol):
     uri: str
     remote: bool
     """Whether `fetch` copies whole files: then what needs few bytes of many files reads ranges."""
+
+    @property
+    def runs_root(self) -> Path:
+        """The local folder that holds `runs/`: the store itself, or one that mirrors the `runs/` of an object store."""
 
     def publish(self, scratch: Path, name: str) -> None:
         """Move or upload a finished local file to its final name; an existing name is replaced by equal content."""
@@ -62,18 +73,49 @@ class Storage(Protocol):
         """Return a local folder for files being built, on the medium itself where that saves a copy."""
 
 
-def open_storage(uri: str) -> Storage:
-    """Open a storage by URI: a path or `file://PATH`, or `object://PATH`, an object store's rules on a local folder.
+Through = Callable[[ObjectClient], ObjectClient]
+_through: Through | None = None
 
-    Raises UsageError for any other scheme.
+
+@contextlib.contextmanager
+def through(shim: Through) -> Iterator[None]:
+    """Let every object store that this process opens meanwhile be spoken to through a shim: see `disk.swapped`."""
+    global _through  # noqa: PLW0603 - one process, one shim
+    before, _through = _through, shim
+    try:
+        yield
+    finally:
+        _through = before
+
+
+def open_storage(uri: str) -> Storage:
+    """Open a storage by URI.
+
+    A path or `file://PATH`; `s3://BUCKET/PREFIX`, `gs://…`, `az://…`; or `object://PATH`, an object store's rules on a
+    local folder. Nothing is asked of an object store before it is used. Raises UsageError for any other scheme.
     """
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
         return LocalStorage(Path(parts.path if parts.scheme else uri))
     if parts.scheme == "object":
-        return ObjectStorage(Path(f"{parts.netloc}{parts.path}"))
+        root = Path(f"{parts.netloc}{parts.path}").expanduser().resolve()
+        return _object_storage(FolderClient(root), f"object://{root}", Path(f"{root}-runs"))
+    if parts.scheme in SCHEMES:
+        client = CloudClient(uri)
+        return _object_storage(client, client.uri, mirror_root(client.uri))
     raise UsageError(
         f"unknown storage scheme {parts.scheme!r} in {uri!r}",
-        expected="a path, file://PATH or object://PATH",
+        expected=f"a path, file://PATH, object://PATH, {', '.join(f'{scheme}://BUCKET/PREFIX' for scheme in SCHEMES)}",
         hint="set `store:` in the spec or pass --store PATH",
     )
+
+
+def mirror_root(uri: str) -> Path:
+    """Return the local folder for the run records of a store elsewhere: one a store, among the user's own state."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state").expanduser()
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", uri)[:100]
+    return state / "corpusmill" / f"{readable}-{hash_bytes(uri.encode())[:8]}"
+
+
+def _object_storage(client: ObjectClient, uri: str, runs_root: Path) -> ObjectStorage:
+    return ObjectStorage(client if _through is None else _through(client), uri, runs_root)

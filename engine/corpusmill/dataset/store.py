@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +16,9 @@ from typing import Any
 import orjson
 
 from corpusmill.dataset.commits import CommitLog
+from corpusmill.dataset.disk import remove_file
 from corpusmill.dataset.hashing import canonical_json, hash_bytes, hash_file, hash_json
+from corpusmill.dataset.presence import Presence
 from corpusmill.dataset.storage import Storage, open_storage
 from corpusmill.errors import ChecksumError, NotDeterministicError, StoreError
 
@@ -56,27 +61,40 @@ class Store:
         self.uri = self.storage.uri
         self._verified: set[str] = set()
         self.commits = CommitLog(self.storage, self.scratch)
+        self._there = Presence(self.storage)
 
     @property
     def runs_root(self) -> Path:
-        """The local folder that holds `runs/`: the store itself, or beside an object store."""
-        return Path(self.uri) if "://" not in self.uri else Path(f"{self.uri.split('://', 1)[1]}-runs")
+        """The local folder that holds `runs/`: the store itself, or a mirror of an object store's."""
+        return self.storage.runs_root
 
     def scratch(self, suffix: str = "") -> Path:
         """Return a new local path for a file being built."""
-        return self.storage.scratch() / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"
+        with write_errors(self.uri):
+            return self.storage.scratch() / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"
+
+    def discard_scratch(self) -> None:
+        """Remove the files that this process was building; for a worker whose unit failed."""
+        with contextlib.suppress(OSError):
+            for path in self.storage.scratch().glob(f"{os.getpid()}-*"):
+                remove_file(path)
 
     def publish(self, scratch: Path, suffix: str = ".arrow", *, hashed: tuple[str, int] | None = None) -> FileRef:
         """Publish a finished file under its content name; `hashed`: its (hash, bytes) where writing it told them."""
         checksum, size = hashed or hash_file(scratch)
         reference = FileRef(checksum, size, suffix)
-        self._verified.add(checksum)
-        try:
-            self.storage.publish(scratch, reference.name)
-        except OSError as error:
-            scratch.unlink(missing_ok=True)  # where space is short, what cannot be published must not take it
-            raise _full_or_forbidden(error, self.uri, size) from error
+        self.place(scratch, reference.name, size)
+        if not self.storage.remote:  # what comes back from there is looked at anew
+            self._verified.add(checksum)
         return reference
+
+    def place(self, scratch: Path, name: str, size: int) -> None:
+        """Publish a finished file under a name; raises StoreError with what is needed, and keeps nothing of it then."""
+        try:
+            self.storage.publish(scratch, name)
+        except OSError as error:
+            remove_file(scratch)  # where space is short, what cannot be published must not take it
+            raise _full_or_forbidden(error, self.uri, size) from error
 
     def path(self, reference: FileRef) -> Path:
         """Return a local path of a published file, verified against its checksum once per process.
@@ -108,6 +126,7 @@ class Store:
         if found != reference.checksum:
             path.unlink(missing_ok=True)
             self.storage.delete(reference.name)
+            self._there.forget(reference.name)
             raise ChecksumError(
                 f"{reference.name} held other bytes than were committed ({size} bytes, hash {found}); it was removed",
                 where=self.uri,
@@ -194,7 +213,7 @@ class Store:
 
         One that was damaged meanwhile is removed then, so that the next run finds it missing and makes it again.
         """
-        return all(self.storage.exists(reference.name) for reference in references)
+        return all(self._there(reference.name) for reference in references)
 
 
 def read_manifest(store: Store, name: str, missing: str) -> dict[str, Any]:
@@ -257,19 +276,20 @@ def write_errors(uri: str) -> Iterator[None]:
 
 
 def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
-    import errno
-
+    what = "in the store"
+    if "://" in uri and not uri.startswith("object:"):  # the disk of this machine, where files are built
+        uri, what = tempfile.gettempdir(), "for files being built"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         wanted = f"{needed} bytes needed, " if needed else ""
         limit = "; a limit on file sizes (ulimit -f) is set here" if error.errno == errno.EFBIG else ""
         return StoreError(
-            f"no space left in the store: {wanted}{_free(uri)} bytes free{limit}",
+            f"no space left {what}: {wanted}{_free(uri)} bytes free{limit}",
             where=uri,
             expected="room for what the run makes",
             hint="free some space, then run the same command: finished work is kept",
         )
     return StoreError(
-        f"cannot write to the store: {error.strerror or error}",
+        f"cannot write {'to the store' if what == 'in the store' else 'files being built'}: {error.strerror or error}",
         where=uri,
         expected="a folder that this user may write to",
         hint="check its permissions, or take another with --store",
@@ -278,7 +298,5 @@ def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
 
 def _free(uri: str) -> int:
     """Return the free bytes of the disk that a place lies on, or will lie on."""
-    import shutil
-
     path = Path(uri.removeprefix("object://"))
     return shutil.disk_usage(next((one for one in (path, *path.parents) if one.exists()), Path("/"))).free

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusmill.dataset.hashing import HashedSink
+from corpusmill.dataset.store import write_errors
 from corpusmill.errors import StoreError
 
 _DTYPES: dict[str, str] = {
@@ -29,7 +31,11 @@ def write_columns(path: str | Path, columns: Mapping[str, npt.NDArray[Any]], met
     fields = [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)]
     schema = pa.schema(fields, metadata=dict(sorted(metadata.items())))
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        write_errors(str(path)),
+        HashedSink(Path(path)) as sink,
+        pa.ipc.new_file(pa.PythonFile(sink, "w"), schema) as writer,
+    ):
         writer.write_batch(batch)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.disk import replace_file
 from corpusmill.dataset.store import write_errors
 from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.report import chart, distribution, sections
@@ -47,10 +47,8 @@ def _write(record: RunRecord, outputs: Mapping[str, Any], target: Path, *, again
     spec = record.folder / "spec.yaml"
     text = spec.read_text("utf-8", "replace") if spec.is_file() else ""
     page = render(outputs, plan=record.plan, events=record.events, spec=text, evidence=gather(record, again=again))
-    building = target.with_name(f".{target.name}.{os.getpid()}")
     with write_errors(str(target.parent)):
-        building.write_text(page, "utf-8")
-        os.replace(building, target)
+        replace_file(target, page.encode())
     return target
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusmill.dataset.commits import LEFT_OVER
+from corpusmill.dataset.disk import replace_file
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.store import Store, write_errors
 from corpusmill.errors import CorpusmillError, Interrupted, StoreError, UsageError
@@ -32,6 +33,8 @@ from corpusmill.runner.reaper import FILE_NAME as PROCESSES
 from corpusmill.runner.reaper import end_predecessor
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.references import describe_output, locked, pins_of, stale_pins, with_pins
+from corpusmill.runner.remote_lease import RemoteLease
+from corpusmill.runner.run_mirror import pull_runs, push_run
 from corpusmill.runner.session import Session, told_kind
 from corpusmill.runner.spec_lock import FILE_NAME, lock_path, write_lock
 from corpusmill.spec.secrets import redact_error
@@ -74,6 +77,7 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
     if spec.search is not None:
         raise UsageError("`search` is not available in this version", expected="a spec without `search`")
     store = Store(options.store or spec.store or DEFAULT_STORE)
+    pull_runs(store)
     pins_of(checked, store, relock=options.relock)  # what is not there is refused before anything is made
     manager = plugin_manager(checked.local)
     journal = Journal(secrets=list(spec.redacted))
@@ -81,7 +85,11 @@ def run_spec(checked: CheckedSpec, options: RunOptions, observers: list[object] 
         manager.register(observer)
     control, settings = Control(), settings_for(store, checked)
     scratch = settings["scratch"]
-    with Lease(store, spec.name, wait=options.wait), obey_signals(control, Path(settings["stop"])):
+    with (
+        Lease(store, spec.name, wait=options.wait),
+        RemoteLease(store, spec.name, wait=options.wait),
+        obey_signals(control, Path(settings["stop"])),
+    ):
         record = store.runs_root / "runs" / spec.name / PROCESSES
         ended = end_predecessor(record)
         pins = pins_of(checked, store, relock=options.relock)
@@ -157,12 +165,16 @@ def _record(session: Session, outputs: dict[str, Any], journal: Journal) -> Stor
     problem = None
     try:
         with write_errors(str(session.folder)):
-            (session.folder / "outputs.json").write_bytes(canonical_json(outputs))
+            replace_file(session.folder / "outputs.json", canonical_json(outputs))
     except StoreError as error:
         problem = error
     session.observers.run_finished({**outputs, "folder": str(session.folder)})
     try:
         journal.close()
+    except StoreError as error:
+        problem = problem or error
+    try:
+        push_run(session.store, session.folder)
     except StoreError as error:
         problem = problem or error
     return problem
@@ -260,9 +272,9 @@ def _write_plan(session: Session, stages: list[Stage], options: RunOptions) -> N
     if spec.environment:
         plan["environment"] = spec.environment  # names alone: a replay looks the values up again
     with write_errors(str(session.folder)):
-        (session.folder / "spec.yaml").write_text(spec.text, encoding="utf-8")
-        (session.folder / "plan.json").write_text(canonical_json(plan).decode(), encoding="utf-8")
-        (session.folder / COMMAND).write_bytes(canonical_json(describe_command(spec, options)))
+        replace_file(session.folder / "spec.yaml", spec.text.encode())
+        replace_file(session.folder / "plan.json", canonical_json(plan))
+        replace_file(session.folder / COMMAND, canonical_json(describe_command(spec, options)))
 
 
 def _pass(session: Session, stage: Stage) -> None:

@@ -192,8 +192,11 @@ def _message(unit: Unit) -> tuple[Any, ...]:
 
 
 def _can_fork() -> bool:
-    """False where torch may have started threads: a fork takes one thread along and waits for the others for ever."""
-    return "torch" not in sys.modules
+    """False where torch or the client of an object store may have started threads.
+
+    A fork takes one thread along and waits for the others for ever.
+    """
+    return not {"torch", "obstore"} & sys.modules.keys()
 
 
 def _forked(pipe: Connection, drivers_end: Connection, settings: Mapping[str, Any], driver: int) -> None:

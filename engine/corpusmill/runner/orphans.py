@@ -15,6 +15,7 @@ from corpusmill.errors import CorpusmillError, StoreError
 from corpusmill.runner.lease import Held, drop_lease, held_leases
 from corpusmill.runner.leftovers import OLD, old_scratch, remove
 from corpusmill.runner.records import list_runs
+from corpusmill.runner.remote_lease import running_elsewhere
 from corpusmill.runner.store_check import IN_STORE
 
 _SKEW = 600.0
@@ -47,8 +48,8 @@ def find_orphans(store: Store, older_than: float = OLD) -> Sweep:
     named. Raises StoreError when a manifest cannot be understood, for then nobody knows what it names.
     """
     leases = held_leases(store)
-    living = [one for one in leases if one.lives]
-    before = min([time.time() - older_than, *(one.since - _SKEW for one in living)])
+    living = {one.name: one.since for one in leases if one.lives} | running_elsewhere(store)
+    before = min([time.time() - older_than, *(since - _SKEW for since in living.values())])
     lying = [name for kind in ("files/", "artifacts/") for name in store.storage.list(kind)]
     unfinished = list(store.storage.unfinished())
     named = _named(store)
@@ -61,7 +62,7 @@ def find_orphans(store: Store, older_than: float = OLD) -> Sweep:
     old = [one for one in found if one.modified <= before]
     scratch = [_local(path, "scratch") for path in old_scratch(store.storage.scratch(), min(before, time.time() - OLD))]
     dead = [_local(one.path, "lease") for one in leases if not one.lives]
-    return Sweep((*old, *scratch, *dead), len(found) - len(old), tuple(one.name for one in living))
+    return Sweep((*old, *scratch, *dead), len(found) - len(old), tuple(living))
 
 
 def remove_orphans(store: Store, sweep: Sweep) -> list[Orphan]:

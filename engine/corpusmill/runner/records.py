@@ -153,9 +153,12 @@ def _runs_folder(store: Path | str) -> Path:
     text = str(store)
     if "://" not in text:
         return Path(text) / RUNS
-    from corpusmill.dataset.store import Store  # only an object store needs it: its runs lie on this machine
+    from corpusmill.dataset.store import Store  # only an object store needs it
+    from corpusmill.runner.run_mirror import pull_runs
 
-    return Store(text).runs_root / RUNS
+    opened = Store(text)
+    pull_runs(opened)
+    return opened.runs_root / RUNS
 
 
 def _folders(root: Path) -> list[str]:

@@ -104,11 +104,19 @@ def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[
     except PoolLost as error:
         return Died(error.what)
     except OSError as error:
+        _discard_scratch()
         return Failed(_full(payload, settings) if error.errno in DISK_FULL else error)
     except Exception as error:
+        _discard_scratch()
         return Failed(error)
     finally:
         surroundings.restore()
+
+
+def _discard_scratch() -> None:
+    """Remove what a failed unit was building: where space is short, it must not take it."""
+    for workspace in _workspaces.values():
+        workspace.store.discard_scratch()
 
 
 def _full(payload: Mapping[str, Any], settings: Mapping[str, Any]) -> StoreError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from corpusmill.dataset.hashing import canonical_json, hash_json
-from corpusmill.dataset.local_storage import sync_folder
+from corpusmill.dataset.disk import disk, make_folders, remove_tree, write_file
+from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.manifest import Entry, dataset_digest
 from corpusmill.dataset.schema import describe_schema, union_schema
-from corpusmill.dataset.store import make_key
+from corpusmill.dataset.store import make_key, write_errors
 from corpusmill.errors import StoreError
 from corpusmill.plan.fingerprint import build_operator, fingerprint, recipe
 from corpusmill.plan.stages import Stage
@@ -27,6 +25,7 @@ from corpusmill.runner.write_unit import RECORDS
 
 MANIFEST = "corpusmill.json"
 """The export's own manifest: which dataset and recipe made it, and the checksum of each file."""
+DATA = "data"
 
 
 def run_write_stage(session: Session, stage: Stage) -> None:
@@ -47,15 +46,16 @@ def run_write_stage(session: Session, stage: Stage) -> None:
         _refuse_foreign(target, step.id, bool(getattr(step.options, "replace", False)))
         try:
             if finished is None:
-                records = _write(session, stage, progress, staging, files, schema, made)
-                finished = _facts(session, records, schema, digest, made)
+                finished = _build(session, stage, progress, staging, files, schema, digest, made)
             published = finished
-            _publish(staging, target, operator, published)
-        except (OSError, StoreError):
+            with write_errors(str(target)):
+                _publish(staging, target, operator, published)
+        except StoreError:
             # A run that took over while this one was suspended may have published the very same folder.
             published = _published(target, made)
             if published is None:
                 raise
+    remove_tree(_replaced(target))
     rows = sum(one["rows"] for one in published["files"])
     session.outputs[step.id] = {
         "kind": "files",
@@ -146,7 +146,7 @@ def _write(
         number = numbers.get(label, 0)
         numbers[label] = number + 1
         # A label may come from data; it never gets to say where a file goes.
-        name = f"data/{re.sub(r'[^A-Za-z0-9_]+', '_', label)}-{number:05d}-of-{totals[label]:05d}{suffix}"
+        name = f"{DATA}/{re.sub(r'[^A-Za-z0-9_]+', '_', label)}-{number:05d}-of-{totals[label]:05d}{suffix}"
         payload = {
             "operator": operator,
             "staging": str(staging),
@@ -163,6 +163,28 @@ def _write(
     records: list[dict[str, Any]] = []
     session.run(stage, progress, units, lambda _, done: records.append(done.record))
     return sorted(records, key=lambda record: (_split_order(record["split"]), record["name"]))
+
+
+def _build(
+    session: Session,
+    stage: Stage,
+    progress: Any,
+    staging: Path,
+    files: list[tuple[str, str | None, list[Entry]]],
+    schema: pa.Schema,
+    digest: str,
+    made: str,
+) -> dict[str, Any]:
+    """Fill the staging folder: data, card, and last what describes them, which is returned."""
+    with write_errors(str(staging)):
+        for folder in (staging / DATA, staging / RECORDS):
+            make_folders(folder)
+    records = _write(session, stage, progress, staging, files, schema, made)
+    facts = _facts(session, records, schema, digest, made)
+    operator = build_operator(stage.steps[0], session.seed, session.base)
+    with write_errors(str(staging)):
+        _describe(staging, operator, facts)
+    return facts
 
 
 def _facts(
@@ -196,25 +218,40 @@ def _sources(session: Session) -> list[str]:
     return [session.checked.spec.redact(path) for path in named]
 
 
+def _describe(staging: Path, operator: Any, facts: dict[str, Any]) -> None:
+    """Write the card and, last, the manifest: where that is whole, all is, and nothing is written again.
+
+    (A card that was made from the manifest would have its columns in another order: canonical JSON sorts them.)
+    """
+    for name, data in operator.card(facts).items():
+        write_file(staging / name, data)
+    disk().sync_folder(staging)
+    write_file(staging / MANIFEST, canonical_json(facts))
+
+
 def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:
-    """Complete the staging folder and rename it into place; a folder it replaces goes afterwards."""
-    card = operator.card(facts)
-    for name, data in card.items():
-        (staging / name).write_bytes(data)
-    (staging / MANIFEST).write_bytes(canonical_json(facts))
-    shutil.rmtree(staging / RECORDS, ignore_errors=True)
-    _remove_unnamed(staging, {MANIFEST, *card, *(one["name"] for one in facts["files"])})
-    sync_folder(staging)
-    old = target.with_name(f".{target.name}.old-{hash_json(os.getpid())[:8]}")
+    """Rename the staging folder into place, rid of what its manifest does not name; what it replaces goes then."""
+    named = [MANIFEST, *operator.card(facts), *(one["name"] for one in facts["files"])]
+    _keep_only(staging, {staging / name for name in named})
+    disk().sync_folder(staging)
+    old = _replaced(target)
+    remove_tree(old)
     if target.exists():
-        os.replace(target, old)
-    os.replace(staging, target)
-    sync_folder(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
+        disk().rename(target, old)
+    disk().rename(staging, target)
+    disk().sync_folder(target.parent)
+    remove_tree(old)
 
 
-def _remove_unnamed(staging: Path, named: set[str]) -> None:
-    """Remove what the manifest does not name: half a file, left beside its place by a worker that was killed."""
-    for path in staging.rglob("*"):
-        if path.is_file() and path.relative_to(staging).as_posix() not in named:
-            path.unlink(missing_ok=True)
+def _replaced(target: Path) -> Path:
+    """Return where a folder that is being replaced lies meanwhile; what a killed run left there goes with the next."""
+    return target.with_name(f".{target.name}.replaced")
+
+
+def _keep_only(folder: Path, named: set[Path]) -> None:
+    """Remove what the manifest does not name: records of finished files, halves that a killed worker left."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and any(path in one.parents for one in named):
+            _keep_only(path, named)
+        elif path not in named:
+            remove_tree(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from corpusmill.dataset.disk import DiskFile, beside, disk, remove_file, rename_file, replace_file
 from corpusmill.dataset.hashing import canonical_json, hash_file
-from corpusmill.dataset.local_storage import sync_file, sync_folder
 from corpusmill.dataset.manifest import Entry, entry_batches
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
@@ -22,7 +22,8 @@ from corpusmill.runner.guard import DISK_FULL
 from corpusmill.runner.workspace import Workspace
 
 RECORDS = ".records"
-"""Where staging keeps what is known of finished files, so that a killed export does not start over."""
+"""Where staging keeps what is known of finished files, so that a killed export does not start over, and the files that
+are being encoded: it goes before the folder is published, so what outlived its driver leaves nothing in there."""
 
 
 def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
@@ -32,26 +33,35 @@ def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dic
     finished = _finished(staging, noted)
     if finished is not None:
         return finished
+    try:
+        record = _encode(payload, workspace, staging / name, beside(staging / RECORDS / key))
+        replace_file(noted, canonical_json(record))
+    except OSError as error:
+        raise _not_written(error, staging, payload) from error
+    return record
+
+
+def _encode(payload: Mapping[str, Any], workspace: Workspace, target: Path, building: Path) -> dict[str, Any]:
     operator = workspace.operator(payload["operator"])
     schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
-    target = staging / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    noted.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     rows = _Counted(_batches(payload, workspace, schema))
     try:
-        with beside.open("wb") as sink:
+        with io.BufferedWriter(DiskFile(building), 1 << 20) as sink:
             operator.encode(schema, rows, sink)
-        sync_file(beside)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _not_written(error, staging, payload) from error
-    checksum, size = hash_file(beside)
-    os.replace(beside, target)
-    sync_folder(target.parent)
-    record = {"name": name, "split": payload["label"], "rows": rows.rows, "bytes": size, "xxh3_128": checksum}
-    noted.write_bytes(canonical_json(record))
-    return record
+        disk().sync_file(building)
+        checksum, size = hash_file(building)
+        rename_file(building, target)
+    except OSError:
+        remove_file(building)
+        raise
+    disk().sync_folder(target.parent)
+    return {
+        "name": payload["name"],
+        "split": payload["label"],
+        "rows": rows.rows,
+        "bytes": size,
+        "xxh3_128": checksum,
+    }
 
 
 class _Counted:
@@ -86,7 +96,12 @@ def _finished(staging: Path, noted: Path) -> dict[str, Any] | None:
 
 def _not_written(error: OSError, staging: Path, payload: Mapping[str, Any]) -> StoreError:
     if error.errno not in DISK_FULL:
-        return StoreError(f"cannot write {payload['name']!r}: {error.strerror or error}", where=str(staging))
+        return StoreError(
+            f"cannot write {payload['name']!r}: {error.strerror or error}",
+            where=str(staging),
+            expected="a folder that this user may write to",
+            hint="check its permissions, then run the same command: finished files are kept",
+        )
     needed = sum(Part.from_json(part).file.bytes for part, _ in payload["entries"])
     return StoreError(
         f"no space left for the export: about {needed} bytes needed for {payload['name']!r}, "

@@ -34,7 +34,7 @@ def publish(store: Store, data: bytes) -> FileRef:
 
 def stored(store: Store, name: str) -> Path:
     """The file in which a storage keeps a name, behind its back."""
-    root = Path(store.storage.root)  # type: ignore[attr-defined]
+    root = Path(store.uri.removeprefix("object://"))
     flat = root / name.replace("/", "%2F")
     return flat if flat.exists() else root / name
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ WORKERS = 2
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[None]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[None]:
     """A local cluster of two workers, started as a run starts it; runs find it and leave it up."""
+    if all(importlib.util.find_spec(name) for name in ("obstore", "moto")):
+        request.getfixturevalue("s3")  # workers have the environment that the cluster was started in
     from corpusmill.runner.ray_executor import connect
 
     assert connect(None, WORKERS)
@@ -60,6 +64,17 @@ def test_ray_leaves_the_same_store_and_the_same_files(mill: Any, cluster: None) 
     mill.run(steps, executor="inline")
     assert mill.tree() == mill.tree(there)
     assert {path.name: path.read_bytes() for path in (mill.root / "out").rglob("*.parquet")} == written
+
+
+def test_ray_on_s3_leaves_the_same_store(mill: Any, cluster: None, s3: str) -> None:
+    """Workers that read from and write to a bucket leave the names and bytes of a run in one process on a folder."""
+    chosen = ("read", "short", "near", "split", "words")
+    steps = [step for step in chain(mill) if step["id"] in chosen]
+    there = f"s3://{s3}/{uuid.uuid4().hex}"
+    result = mill.run(steps, executor="ray", store=there, workers=WORKERS)
+    assert (result.outputs["executor"], result.outputs["status"]) == ("ray", "done")
+    mill.run(steps)
+    assert mill.tree() == mill.tree(there)
 
 
 def test_a_raise_on_ray_quarantines_the_same_row(mill: Any, cluster: None) -> None:

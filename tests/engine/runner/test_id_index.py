@@ -221,11 +221,13 @@ def test_a_damaged_index_costs_nothing_but_time(tmp_path: Path, scheme: str, mon
     known = set(store.storage.list("files/"))
     assert possible_files(store, files, asked) == [3]
     index = next(name for name in set(store.storage.list("files/")) - known if name.endswith(".arrow"))
-    root = Path(store.storage.root)  # type: ignore[attr-defined]
+    root = Path(store.uri.removeprefix("object://"))
     path = root / index if (root / index).exists() else root / index.replace("/", "%2F")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+    for copy in store.storage._cache.folder.iterdir() if store.storage.remote else ():  # type: ignore[attr-defined]
+        copy.unlink()
     assert possible_files(Store(uri), files, asked) == list(range(30))
     assert possible_files(Store(uri), files, asked) == [3]
 
