@@ -46,7 +46,7 @@ def test_a_crash_at_every_point(medium: Medium, recording: Recording) -> None:
 @pytest.mark.parametrize("how", OBJECT_FAULTS)
 def test_a_request_may_go_wrong(medium: Medium, recording: Recording, how: str) -> None:
     """A request that is refused, whose answer is lost, or that arrives twice, at a conditional put."""
-    problems = survive(medium, recording, ("read", "put_new", 2, how))
+    problems = survive(medium, recording, ("judge", "put_new", 2, how))
     assert not problems, "\n".join(problems)
 
 
