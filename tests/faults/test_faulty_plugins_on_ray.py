@@ -12,6 +12,7 @@ from corpusmill.errors import OperatorError
 
 pytestmark = pytest.mark.xdist_group("ray")
 POISON = [(0, 3), (2, 17)]
+SOAK = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def events(pit: Any, name: str) -> list[dict[str, Any]]:
     return [json.loads(line)["data"] for line in lines if json.loads(line)["event"] == name]
 
 
-@pytest.mark.parametrize("action", ["raise", "exit0", "regex", "kill"])
+@pytest.mark.parametrize("action", ["regex", "kill", *(pytest.param(one, marks=SOAK) for one in ("raise", "exit0"))])
 def test_the_same_documents_for_the_same_reasons(pit: Any, cluster: None, action: str) -> None:
     """Raising, exiting, a catastrophic regex, a SIGKILL to itself: the store is that of the inline executor."""
     pit.documents(poison=POISON, word="POISON")
@@ -52,7 +53,7 @@ def test_neighbours_find_everything_as_it_was(pit: Any, cluster: None) -> None:
     assert {row["seen"] for row in pit.rows(outputs, "look")} == {""}
 
 
-@pytest.mark.parametrize("limit", ["1 B", "1 TB"])
+@pytest.mark.parametrize("limit", ["1 B", pytest.param("1 TB", marks=SOAK)])
 def test_a_worker_past_its_memory_is_replaced_between_units(pit: Any, cluster: None, limit: str) -> None:
     """Past the limit no worker does two shards; nothing dies on the way, and the store is that of a calm run."""
     pit.documents(files=6)

@@ -33,6 +33,8 @@ REASONS = {
 }
 SHORT = {"deadline": 0.5}
 SLOW = ("hang", "hang-in-c", "regex", "sleep")
+SOAK = ("sleep", "exit1")
+"""Reasons that others stand for, except in a soak."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,9 @@ def raised(new_pit: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     return pit, pit.run([pit.read(), pit.faulty("raise")], store="raised", debug=True).outputs
 
 
-@pytest.mark.parametrize("action", REASONS)
+@pytest.mark.parametrize(
+    "action", [pytest.param(one, marks=pytest.mark.soak) if one in SOAK else one for one in REASONS]
+)
 def test_the_document_is_excluded_and_nothing_else(raised: tuple[Any, dict[str, Any]], action: str) -> None:
     """Each poison document is named with step, id and reason; the dataset is that of a run without these documents."""
     pit, reference = raised
