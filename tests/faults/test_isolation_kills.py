@@ -122,9 +122,9 @@ def test_a_worker_killed_while_it_isolates(pit: Any, processes: Any, phase: str)
                     break
 
     with processes.in_background(killer):
-        outputs = pit.run(steps, run={"batch_bytes": 512}).outputs
+        outputs = pit.run(steps, run={"batch_bytes": 512}, limits={"deadline": None}).outputs
     assert killed == ["operator", phase]
-    assert outputs["quarantine"] == 0
+    assert pit.quarantine(outputs) == []
     assert pit.tree() == pit.tree("calm")
 
 
@@ -159,5 +159,5 @@ def test_whoever_kills_every_process_stops_the_run_and_nothing_else(pit: Any, pr
     assert len(killed) == 9
     assert "for a SIGKILL no document is excluded" in str(caught.value)
     (signals / "go").touch()
-    assert pit.run(steps).outputs["quarantine"] == 0
+    assert pit.run(steps, limits={"deadline": None}).outputs["quarantine"] == 0
     assert pit.tree() == pit.tree("calm")
