@@ -30,7 +30,6 @@ steps:
   - {{uses: filter.where, with: {{column: language, in: [en, zh, de, ja]}}}}
   - {{uses: filter.gopher-repetition}}
   - {{uses: filter.gopher-quality}}
-  - {{uses: filter.fineweb}}
   - {{id: exact, uses: dedup.exact}}
   - {{id: near, uses: dedup.minhash, with: {{threshold: 0.7}}}}
 """
@@ -58,7 +57,7 @@ def measure() -> dict[str, Any]:
         "notes": [
             (
                 f"Of {read:,} real documents ({text / 1e6:,.0f} MB), repeated with a changed line a copy, {removed:,} "
-                "were removed: by language, Gopher's and FineWeb's rules, and as exact and near duplicates."
+                "were removed: by language, by Gopher's rules, and as exact and near duplicates."
             ),
             (
                 "A row holds the document's id, file, offset, step, rule, value and threshold, and the id of the kept "
