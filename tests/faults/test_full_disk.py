@@ -39,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for very little; needs the right to mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     mounted = subprocess.run(command, capture_output=True, check=False) if shutil.which("mount") else None
     if mounted is None or mounted.returncode:
         said = mounted.stderr.decode().strip() if mounted else "there is no mount"

@@ -172,7 +172,8 @@ def test_ctrl_c_in_a_terminal(pit: Any, until: Any, processes: Any, executor: st
     run = [sys.executable, "-c", "from corpusmill.cli import main; main()"]
     typed = ["run", str(odd), "--store", str(pit.store), "--executor", executor, "--set", "judge.most=9999"]
     (pit.root / "Makefile").write_text("demo:\n\t" + shlex.join([*run, *typed]).replace("$", "$$") + "\n")
-    make, terminal = in_terminal(["make", "demo"], pit.root, {**os.environ, "TERM": "dumb", "COLUMNS": "400"})
+    calm = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    make, terminal = in_terminal(["make", "demo"], pit.root, {**calm, "TERM": "dumb", "COLUMNS": "400"})
     until(lambda: list(signals.glob("worker-*")), "a worker inside the operator")
     family = processes.descendants(make)
     os.write(terminal, b"\x03")

@@ -32,22 +32,27 @@ class ObjectCache:
 
     @property
     def scratch(self) -> Path:
-        """This user's folder for files being built; raises StoreError if somebody else has made it."""
-        folder = Path(tempfile.gettempdir()) / f"corpusmill-scratch-{os.getuid()}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
+        """This user's folder for files of this store being built; raises StoreError if somebody else has made it.
+
+        Stores share no scratch: equal work in two of them has equal names.
+        """
+        users = Path(tempfile.gettempdir()) / f"corpusmill-scratch-{os.getuid()}"
+        users.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if users.stat().st_uid != os.getuid():
             raise StoreError(
-                f"{str(folder)!r} belongs to another user",
+                f"{str(users)!r} belongs to another user",
                 where=self._uri,
                 expected="scratch that nobody else writes to",
                 hint="remove it, or set TMPDIR to a folder of your own",
             )
+        folder = users / hash_bytes(self._uri.encode())[:12]
+        folder.mkdir(exist_ok=True)
         return folder
 
     @property
     def folder(self) -> Path:
         """Where copies lie; under scratch, so that a cache that nobody used for a day goes with the rest."""
-        folder = self.scratch / f"cache-{hash_bytes(self._uri.encode())[:12]}"
+        folder = self.scratch / "cache"
         folder.mkdir(exist_ok=True)
         return folder
 

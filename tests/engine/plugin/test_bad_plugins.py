@@ -185,7 +185,7 @@ def test_columns_that_are_declared_and_not_made(run: Command, uses: str, source:
     assert code == 1
     lines = said[said.index("Count ") :].splitlines() if "Count " in said else []
     assert what in lines[0]
-    assert lines[1] == f"  at: step mine ({uses}), ./bad.py"
+    assert lines[1] == f"  at: step mine ({uses}), ./bad.py, shard 'd.jsonl' from 0 to 510, attempt 1"
     assert expected in lines[2]
     assert lines[3] == "  next: corpusmill plugins check ./bad.py"
     assert run("plugins", "check", "bad.py")[0] == 1

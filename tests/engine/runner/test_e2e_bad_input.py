@@ -96,7 +96,7 @@ def test_over_the_limit_nothing_is_published_and_raising_it_recomputes_nothing(m
     with pytest.raises(BadRecordLimit, match=r"1 of 4 records are bad \(25.00%\): read: invalid-json 1") as caught:
         mill.run(steps)
     assert caught.value.exit_code == 3
-    assert f"--store {mill.root / 'store'}` lists the records" in str(caught.value)
+    assert f"--store {mill.root / 'store'}` lists them with their places" in str(caught.value)
     assert published(mill) == []
     assert mill.outputs()["status"] == "failed"
     mill.calls()

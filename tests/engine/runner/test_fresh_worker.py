@@ -54,7 +54,8 @@ def spec(folder: Path, uses: str) -> dict[str, Any]:
 
 def test_nothing_of_the_driver_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules, and with them threads and locks, stay in the driver; a forked worker has them."""
-    monkeypatch.delitem(sys.modules, "torch", raising=False)  # with it no worker is forked
+    for threaded in ("torch", "obstore"):  # with them no worker is forked
+        monkeypatch.delitem(sys.modules, threaded, raising=False)
     monkeypatch.setitem(sys.modules, "module_of_the_driver", types.ModuleType("module_of_the_driver"))
     checked = check(spec(tmp_path, "annotate.marked"))
     run_spec(checked, RunOptions(store=str(tmp_path / "forked"), executor="inline"))
