@@ -8,7 +8,7 @@ import pytest
 from crash_points import OBJECT_FAULTS, Medium, Recording, faults, record, resume, survive
 from crash_scenario import Scenario, attempts_repeated
 
-SAMPLE = 8
+SAMPLE = 5
 
 
 @pytest.fixture(scope="module")
