@@ -33,7 +33,7 @@ def events(pit: Any, name: str) -> list[dict[str, Any]]:
     return [json.loads(line)["data"] for line in lines if json.loads(line)["event"] == name]
 
 
-@pytest.mark.parametrize("action", ["regex", "kill", *(pytest.param(one, marks=SOAK) for one in ("raise", "exit0"))])
+@pytest.mark.parametrize("action", ["kill", *(pytest.param(one, marks=SOAK) for one in ("regex", "raise", "exit0"))])
 def test_the_same_documents_for_the_same_reasons(pit: Any, cluster: None, action: str) -> None:
     """Raising, exiting, a catastrophic regex, a SIGKILL to itself: the store is that of the inline executor."""
     pit.documents(poison=POISON, word="POISON")
