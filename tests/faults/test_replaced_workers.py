@@ -13,6 +13,7 @@ import pytest
 
 from corpusmill.runner import fatigue
 from corpusmill.runner.fatigue import machine_memory, memory_limit, private_memory, weariness
+from corpusmill.spec.units import format_size
 
 GENEROUS = {"worker_memory": 1 << 40}
 
@@ -97,7 +98,7 @@ def test_memory_is_what_a_process_holds_for_itself() -> None:
     before = private_memory()
     held = b"x" * (64 << 20)
     assert private_memory() - before > 60 << 20
-    assert "of memory, past its limit of" in weariness({"worker_memory": before})
+    assert f"past its limit of {format_size(before)}" in weariness({"worker_memory": before})
     del held
 
 
