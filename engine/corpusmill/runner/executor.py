@@ -17,9 +17,9 @@ class Executor(Protocol):
     in_flight: int
     """How many units may be submitted and not yet returned."""
 
-    @property
-    def gpus(self) -> float:
-        """GPUs that units and pools may ask for."""
+    def most(self, resource: str) -> float:
+        """Return the most of a resource (`cpus`, `gpus`, `memory` in bytes, `accelerator_type:KIND`) that one unit or
+        actor can ever get; infinity where nothing bounds it."""
 
     def submit(self, unit: Unit) -> None:
         """Start a unit, or queue it."""

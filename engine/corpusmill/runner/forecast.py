@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from corpusmill.dataset.manifest import Dataset
@@ -73,7 +74,6 @@ class _DryExecutor:
     name = DRY
     workers = 1
     in_flight = 1
-    gpus = float("inf")
 
     def __init__(self, settings: Mapping[str, Any]):
         self._settings = settings
@@ -89,6 +89,9 @@ class _DryExecutor:
             return None
         unit = self._queue.popleft()
         return unit, run_unit(unit.kind, unit.key, unit.payload, self._settings, None)
+
+    def most(self, resource: str) -> float:
+        return inf
 
     def pools(self, recipes: Any, resources: Any) -> None:
         return

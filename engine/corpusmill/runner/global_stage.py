@@ -79,17 +79,17 @@ def _usable(session: Session, key: str) -> dict[str, Any] | None:
 
 def _run(session: Session, stage: Stage, progress: StageProgress, key: str, inputs: dict[str, Any]) -> dict[str, Any]:
     step = stage.steps[0]
-    device, resources = session.device(step)
+    placement = session.placement(step)
     payload = {
-        "operator": recipe(step, session.seed, session.base, device=device),
+        "operator": recipe(step, session.seed, session.base, device=placement.device),
         "inputs": inputs,
         # Threads change floating-point sums: a constant of the machine, not of who else is running.
-        "threads": int(resources.get("cpus") or os.cpu_count() or 1),
+        "threads": int(step.resources.get("cpus") or os.cpu_count() or 1),
     }
     records: list[dict[str, Any]] = []
     events = _Events(session, stage, progress, session.scratch / "work" / key / EVENTS)
     # One piece of global work at a time: it may have all the cores its threads want without asking Ray for them.
-    unit = Unit(key, "global", payload, {"cpus": 1, "gpus": resources.get("gpus", 0)})
+    unit = Unit(key, "global", payload, {**placement.resources, "cpus": 1})
     try:
         session.run(stage, progress, [unit], lambda _, done: records.append(done.record), events.read)
     except (Interrupted, NotDeterministicError):

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Mapping
+from math import inf
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,9 @@ class InlineExecutor:
     workers = 1
     in_flight = 2
 
-    @property
-    def gpus(self) -> float:
-        """GPUs of this machine, as the driver's kernel module shows them."""
-        return local_gpus()
+    def most(self, resource: str) -> float:
+        """Return how many GPUs this machine has, as the driver's kernel module shows them; all else is not counted."""
+        return local_gpus() if resource == "gpus" else inf
 
     def __init__(self, settings: Mapping[str, Any], *, fork: bool = True):
         self._settings, self._fork = settings, fork
@@ -144,11 +144,6 @@ class DirectExecutor:
     workers = 1
     in_flight = 1
 
-    @property
-    def gpus(self) -> float:
-        """GPUs of this machine."""
-        return local_gpus()
-
     def __init__(self, settings: Mapping[str, Any]):
         self._settings = settings
         self._queue: deque[Unit] = deque()
@@ -166,6 +161,10 @@ class DirectExecutor:
         payload = {**unit.payload, "deadline": None, "deadlines": [None] * len(unit.payload.get("deadlines", ()))}
         with contextlib.redirect_stdout(sys.stderr):
             return unit, run_unit(unit.kind, unit.key, payload, self._settings, unit.handles)
+
+    def most(self, resource: str) -> float:
+        """Return how many GPUs this machine has; all else is not counted."""
+        return local_gpus() if resource == "gpus" else inf
 
     def pools(self, recipes: Mapping[int, Any], resources: Mapping[int, Any]) -> None:
         """Models are called in place."""

@@ -24,6 +24,7 @@ from corpusmill.plugin.reader import ReadLimits
 from corpusmill.runner.blame import Breaker
 from corpusmill.runner.id_stage import Repeats, without_repeats
 from corpusmill.runner.limits import check_limits
+from corpusmill.runner.placement import together
 from corpusmill.runner.promises import expect_records
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session, StageProgress, count_row
@@ -91,7 +92,7 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
 def plan_pass(session: Session, stage: Stage) -> PassPlan:
     """Work out everything about a pass that needs no rows."""
     operators = [build_operator(step, session.seed, session.base) for step in stage.steps]
-    recipes = [recipe(step, session.seed, session.base, device=session.device(step)[0]) for step in stage.steps]
+    recipes = [recipe(step, session.seed, session.base, device=session.placement(step).device) for step in stage.steps]
     if stage.reads_files:
         prepare_reader(session, stage, operators[0])
         if hasattr(operators[0], "state"):
@@ -222,6 +223,9 @@ def _units(
 ) -> Iterator[Unit]:
     settings = session.checked.spec.run
     sent = set(records)
+    resources = together(
+        session.placement(step).resources for index, step in enumerate(stage.steps) if index not in (pools or {})
+    )
     index_of = {step.id: index for index, step in enumerate(stage.steps)}
     first = 1 if stage.reads_files else 0
     for key, source, weight in zip(keys, plan.sources, plan.weights, strict=True):
@@ -240,7 +244,6 @@ def _units(
             "on_corrupt_file": stage.steps[0].limits.on_corrupt_file,
             "limit": session.limit,
         }
-        resources = {"cpus": max(float(step.resources.get("cpus", 1)) for step in stage.steps)} if not pools else {}
         yield Unit(key, "pass", payload, resources, weight, handles=pools)
 
 
@@ -249,7 +252,7 @@ def _pools(session: Session, stage: Stage, plan: PassPlan) -> Any:
     for index, step in enumerate(stage.steps):
         if plan.recipes[index].get("artifacts"):
             recipes[index] = plan.recipes[index]
-            resources[index] = session.device(step)[1]
+            resources[index] = session.placement(step).resources
     return session.executor.pools(recipes, resources) if recipes else None
 
 

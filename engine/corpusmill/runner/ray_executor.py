@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ray.exceptions import LocalRayletDiedError, RayActorError, RayError, RayTas
 from ray.job_config import JobConfig
 
 from corpusmill.errors import ExecutorError
+from corpusmill.runner.ray_needs import asked, most_of
 from corpusmill.runner.ray_nodes import expect_shared
 from corpusmill.runner.ray_pool import RayPool, start_actors
 from corpusmill.runner.ray_worker import NEVER, run_on_ray
@@ -46,8 +48,8 @@ class RayExecutor:
     ):
         """`record`: where the processes of a local cluster are noted, so that the next run can end a dead one's."""
         # Only over what this process starts: a cluster that is joined belongs to others.
-        local = address is None and not ray.is_initialized()
-        self._reaper = Reaper(record, _MARKER) if local and record is not None else None
+        self._local = address is None and not ray.is_initialized()
+        self._reaper = Reaper(record, _MARKER) if self._local and record is not None else None
         self._own = False
         try:
             self._own = connect(address, workers)
@@ -60,21 +62,21 @@ class RayExecutor:
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._settings = {**settings, "workers": _neighbours()}
         self.in_flight = in_flight or 2 * self.workers
-        self.gpus = float(ray.cluster_resources().get("GPU", 0))
         self._task = ray.remote(max_retries=0, retry_exceptions=False, max_calls=NEVER)(run_on_ray)
         self._running: dict[Any, Unit] = {}
 
     def submit(self, unit: Unit) -> None:
         """Start a task for a unit with its resources."""
-        options: dict[str, Any] = {"num_cpus": unit.resources.get("cpus", 1)}
-        if unit.resources.get("gpus"):
-            options["num_gpus"] = unit.resources["gpus"]
-        if unit.resources.get("memory"):
-            options["memory"] = unit.resources["memory"]
-        reference = self._task.options(**options, name=unit.kind).remote(
+        reference = self._task.options(**asked({"cpus": 1, **unit.resources}), name=unit.kind).remote(
             unit.kind, unit.key, unit.payload, self._settings, unit.handles
         )
         self._running[reference] = unit
+
+    def most(self, resource: str) -> float:
+        """Return what the node has that has most; of CPUs and memory a cluster of others may get more with time."""
+        if not self._local and resource in ("cpus", "memory"):
+            return inf
+        return most_of(resource)
 
     def next(self, timeout: float) -> tuple[Unit, Outcome] | None:
         """Wait for one task."""

@@ -14,6 +14,7 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 from corpusmill.errors import ExecutorError
 from corpusmill.runner.fatigue import memory_limit, private_memory
 from corpusmill.runner.guard import PoolLost
+from corpusmill.runner.ray_needs import asked, room_for
 from corpusmill.runner.worker import workspace_for
 
 
@@ -77,10 +78,10 @@ def start_actors(
     """Start the actors of one step: as many as `resources.actors` says, on CPU or GPU."""
     count = resources.get("actors", 1)
     count = max(1, min(int(count[-1] if isinstance(count, (list, tuple)) else count), max(1, workers)))
-    gpus = resources.get("gpus", 0)
-    # Actors ask for no CPU of their own by default: shard tasks wait for them inside `ray.get`, which lends theirs.
-    options: dict[str, Any] = {"num_cpus": 0 if not gpus else resources.get("cpus", 1)}
-    if gpus:
-        options["num_gpus"] = gpus
+    if resources.get("gpus"):
+        count = max(1, min(count, room_for(resources["gpus"])))
+    # No CPU of their own: shard tasks wait for them inside `ray.get`, which lends theirs. Actors that had taken all
+    # CPUs would wait for tasks that none is left for.
+    options = asked({**resources, "cpus": 0})
     actor: Any = ModelActor
     return [actor.options(**options).remote(settings, recipe) for _ in range(count)]

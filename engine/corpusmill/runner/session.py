@@ -21,6 +21,7 @@ from corpusmill.plan.fingerprint import fingerprint, ingredients
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.executor import Executor
 from corpusmill.runner.observers import Observers
+from corpusmill.runner.placement import Placement, place
 from corpusmill.runner.policy import Control, run_units
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.tokens import TokenSet
@@ -87,6 +88,7 @@ class Session:
     notices: list[str] = field(default_factory=list)
     note: Callable[[str, Mapping[str, Any]], None] = field(default=lambda event, data: None)
     """Appends an event to the journal that is no observer's business."""
+    _placements: dict[str, Placement] = field(default_factory=dict)
     ingredients: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Step -> what decided its result, so that the next `plan` can say what changed."""
 
@@ -221,16 +223,12 @@ class Session:
             }
         )
 
-    def device(self, step: CheckedStep) -> tuple[str, dict[str, Any]]:
-        """Return the device a step's model runs on and its resources; a GPU asked for but absent is said aloud."""
-        resources = dict(step.resources)
-        if not resources.get("gpus"):
-            return "cpu", resources
-        if self.executor.gpus >= resources["gpus"]:
-            return "cuda", resources
-        resources["gpus"] = 0
-        self.notices.append(f"{step.id}: {step.resources['gpus']:g} GPU asked, none there; running on CPU")
-        return "cpu", resources
+    def placement(self, step: CheckedStep) -> Placement:
+        """Return where a step's work runs; what it asks for and is not there is said aloud, once."""
+        if step.id not in self._placements:
+            self._placements[step.id] = place(step, self.executor)
+            self.notices += self._placements[step.id].notices
+        return self._placements[step.id]
 
 
 def _named(stage: Stage, step: int) -> str:

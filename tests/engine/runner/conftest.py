@@ -97,11 +97,23 @@ class Explode(Filter):
         return [at_most("length", 1e9)]
 
 
+class Place(Annotator):
+    """Say where it runs."""
+
+    def adds(self):
+        return {"place": pa.string()}
+
+    def annotate(self, batch):
+        place = f"{self.context.device} {os.environ.get('CUDA_VISIBLE_DEVICES', 'any')}"
+        return {"place": pa.array([place] * batch.num_rows, pa.string())}
+
+
 @hookimpl
 def corpusmill_register(registry):
     registry.cleaner("mark", "counting:Mark", "Append a word.")
     registry.filter("short", "counting:Short", "Keep short texts.")
     registry.annotator("random", "counting:Random", "Add a number.")
+    registry.annotator("place", "counting:Place", "Say where it runs.")
     registry.filter("explode", "counting:Explode", "Raise on a word.")
 '''
 

@@ -17,12 +17,17 @@ WORKERS = 2
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A local cluster of two workers, started as a run starts it; runs find it and leave it up."""
+    """A local cluster of two workers and, Ray is told, a GPU, started as a run starts it; runs leave it up."""
     if all(importlib.util.find_spec(name) for name in ("obstore", "moto")):
         request.getfixturevalue("s3")  # workers have the environment that the cluster was started in
+    from ray._private.accelerators.nvidia_gpu import NvidiaGPUAcceleratorManager
+
     from corpusmill.runner.ray_executor import connect
 
-    assert connect(None, WORKERS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NvidiaGPUAcceleratorManager, "get_current_node_num_accelerators", staticmethod(lambda: 1))
+        patch.setattr(NvidiaGPUAcceleratorManager, "get_current_node_accelerator_type", staticmethod(lambda: "H200"))
+        assert connect(None, WORKERS)
     yield
     ray.shutdown()
 
@@ -136,3 +141,36 @@ def test_a_model_in_a_pool_gives_the_same_column(modelled: Any, cluster: None) -
     assert columns[1] == pytest.approx(columns[0], rel=1e-5)
     assert columns[2] == pytest.approx(columns[0], rel=1e-5)
     assert Path(store).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("resources", "place"),
+    [
+        ({}, "cpu any"),
+        ({"gpus": 1}, "cuda 0"),
+        ({"gpus": 0.5, "accelerator": "H200"}, "cuda 0"),
+        ({"gpus": 2}, "cpu any"),
+    ],
+)
+def test_a_step_gets_the_gpu_that_it_asks_for(mill: Any, cluster: None, resources: dict[str, Any], place: str) -> None:
+    """It is told `cuda` and sees its GPU alone; where there are too few, it runs on the CPU and the run says so."""
+    mill.jsonl("data/a.jsonl", mill.texts(5))
+    steps = [
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}},
+        {"id": "here", "uses": "annotate.place", "resources": resources},
+    ]
+    result = mill.run(steps, executor="ray", workers=WORKERS)
+    assert {row["place"] for row in mill.rows(result.outputs["outputs"]["here"]["digest"])} == {place}
+    told = ["here: 2 GPU asked, 1 there; running on CPU"] if resources.get("gpus") == 2 else []
+    assert result.notices == told
+
+
+def test_a_pool_has_no_more_actors_than_gpus(cluster: None) -> None:
+    """A second actor would wait for a GPU for ever, and the documents sent to it with it."""
+    from corpusmill.runner.ray_pool import start_actors
+
+    for gpus, count in ((1, 1), (0.5, 2)):
+        actors = start_actors({}, {}, {"actors": 2, "gpus": gpus, "cpus": 1}, WORKERS)
+        assert len(actors) == count
+        for actor in actors:
+            ray.kill(actor)

@@ -1,0 +1,78 @@
+"""What a step gets of the resources that it asks for, where there is less of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from corpusmill.plan.check import check
+from corpusmill.runner.inline import InlineExecutor, local_gpus
+from corpusmill.runner.placement import place, together
+
+
+class Small(InlineExecutor):
+    """A machine of four CPUs, 2 GB and one GPU of a kind."""
+
+    def most(self, resource: str) -> float:
+        """What it has."""
+        return {"cpus": 4.0, "memory": 2e9, "gpus": 1.0, "accelerator_type:T4": 1.0}.get(resource, 0.0)
+
+
+@pytest.fixture
+def step(mill: Any) -> Any:
+    """A checked step that asks for nothing."""
+    mill.jsonl("data/a.jsonl", ["text"])
+    return check(mill.spec([{"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}}])).steps[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "got", "said"),
+    [
+        ({"cpus": 4, "memory": 2e9}, "cpu", {"cpus": 4, "memory": 2e9}, []),
+        ({"cpus": 64}, "cpu", {"cpus": 4}, ["64 CPU asked, 4 CPU there; running with that"]),
+        (
+            {"memory": 3e9},
+            "cpu",
+            {"memory": 2e9},
+            ["3.0 GB of memory asked, 2.0 GB of memory there; running with that"],
+        ),
+        ({"gpus": 1, "accelerator": "T4"}, "cuda", {"gpus": 1, "accelerator": "T4"}, []),
+        (
+            {"gpus": 1, "accelerator": "H100"},
+            "cuda",
+            {"gpus": 1},
+            ["accelerator H100 asked, none there; running without"],
+        ),
+        ({"gpus": 2}, "cpu", {"gpus": 0}, ["2 GPU asked, 1 there; running on CPU"]),
+        ({"workers": 4}, "cpu", {"workers": 4}, ["4 workers asked; it trains in one process"]),
+    ],
+)
+def test_what_is_not_there_is_said(step: Any, asked: Any, device: str, got: Any, said: list[str]) -> None:
+    """A step never waits for more than a machine can ever give."""
+    placement = place(replace(step, resources=asked), Small({}))
+    assert (placement.device, placement.resources) == (device, got)
+    assert placement.notices == tuple(f"read: {notice}" for notice in said)
+
+
+def test_steps_of_one_worker_take_turns() -> None:
+    """A pass asks for the most that any of its steps asks for, not for the sum."""
+    steps = [{"cpus": 2}, {"cpus": 1, "memory": 5}, {}, {"gpus": 1, "memory": 3, "accelerator": "T4"}]
+    assert together(steps) == {"cpus": 2, "memory": 5, "gpus": 1, "accelerator": "T4"}
+    assert together([]) == {}
+
+
+@pytest.mark.skipif(local_gpus() > 0, reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_said_once(mill: Any) -> None:
+    """A run on a machine without GPUs goes on with the CPU, gives what it gives without `gpus`, and says so."""
+    mill.jsonl("data/a.jsonl", ["text"])
+    steps: list[dict[str, Any]] = [
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}},
+        {"id": "number", "uses": "annotate.random"},
+    ]
+    plain = mill.run(steps, store=str(mill.root / "plain")).outputs["outputs"]["number"]["digest"]
+    steps[1]["resources"] = {"gpus": 1}
+    result = mill.run(steps)
+    assert result.notices == ["number: 1 GPU asked, none there; running on CPU"]
+    assert result.outputs["outputs"]["number"]["digest"] == plain
