@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -71,6 +72,15 @@ class FolderWork:
     def _tell(self, event: Mapping[str, Any]) -> None:
         with (self.folder / EVENTS).open("ab") as stream:
             stream.write(orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+
+
+def saved_work(folder: Path) -> int:
+    """Return a number that grows with what outlives a worker: the step of the newest checkpoint, and finished units."""
+    with contextlib.suppress(OSError):  # another driver at the same work may clear it away
+        newest = max(map(int, _checkpoints(folder / "checkpoints")), default=0)
+        units = folder / "units"
+        return newest + sum(not one.name.startswith(".") for one in units.iterdir()) if units.is_dir() else newest
+    return 0
 
 
 def clear_work(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,10 @@ from corpusmill.runner.executor import Executor
 from corpusmill.runner.unit import Died, Done, Failed, Outcome, Unit
 
 DEATHS_OUTSIDE = 3
-"""So many deaths of one unit outside any operator call stop the run: the machine is at fault, not a document."""
+"""So many deaths of one unit outside any operator call stop the run: the machine is at fault, not a document.
+
+Those before the last checkpoint of long work, or the last piece of it that was finished, no longer count.
+"""
 ATTEMPTS = 12
 _TICK = 0.25
 
@@ -34,6 +37,22 @@ Names = Callable[[Unit, int], str]
 """Names a step of a unit, by its place in the stage, and its plugin; -1: the one the unit is for."""
 Tell = Callable[[str, Mapping[str, Any]], None]
 """Takes an event and what there is to say of it."""
+Saved = Callable[[Unit], int]
+"""Says how much of a unit outlives its worker: a number that grows when more of it does."""
+
+
+@dataclass
+class _Deaths:
+    """Deaths of one unit: outside of operators, and all at which it stood still, since more of it was `saved`."""
+
+    outside: int = 0
+    standing: int = 0
+    saved: int = 0
+
+    def reckon(self, saved: int) -> None:
+        """Begin to count anew where the unit has saved more than at the death before."""
+        if saved > self.saved:
+            self.outside, self.standing, self.saved = 0, 0, saved
 
 
 def run_units(
@@ -46,6 +65,7 @@ def run_units(
     names: Names = lambda unit, step: f"step {step}",
     tick: Callable[[], None] = lambda: None,
     tell: Tell = lambda event, data: None,
+    saved: Saved = lambda unit: 0,
 ) -> None:
     """Run all units; `on_done` gets each result as it comes, `tell` each worker that died or was replaced.
 
@@ -54,7 +74,7 @@ def run_units(
     """
     waiting, running = iter(units), 0
     failure: BaseException | None = None
-    deaths: Counter[tuple[str, str]] = Counter()
+    deaths: defaultdict[str, _Deaths] = defaultdict(_Deaths)
     exhausted = False
     while True:
         while not (exhausted or failure or control.stopping) and running < executor.in_flight:
@@ -72,7 +92,8 @@ def run_units(
             continue
         unit, outcome = ended
         if isinstance(outcome, Died) and failure is None and not control.stopping:
-            failure = _judge(unit, outcome, deaths, crumbs, names, tell)
+            deaths[unit.key].reckon(saved(unit))
+            failure = _judge(unit, outcome, deaths[unit.key], crumbs, names, tell)
             if failure is None:
                 executor.submit(unit)
                 continue
@@ -102,7 +123,7 @@ def _ended(unit: Unit, outcome: Outcome, on_done: OnDone, names: Names, tell: Te
 def _judge(
     unit: Unit,
     died: Died,
-    deaths: Counter[tuple[str, str]],
+    deaths: _Deaths,
     crumbs: Callable[[str], Path],
     names: Names,
     tell: Tell,
@@ -123,14 +144,15 @@ def _judge(
         suspects.append([crumb.step, crumb.first, crumb.last])
     else:
         further = False
-        deaths[unit.key, "outside"] += 1
-    deaths[unit.key, "all"] += not further
+        deaths.outside += 1
+    deaths.standing += not further
     where = death_words(unit, crumb, names(unit, crumb.step))
-    if deaths[unit.key, "outside"] < DEATHS_OUTSIDE and deaths[unit.key, "all"] < ATTEMPTS:
+    if deaths.outside < DEATHS_OUTSIDE and deaths.standing < ATTEMPTS:
         tell("worker_died", {"unit": unit.kind, "attempt": unit.attempts, "how": died.how, "where": where})
         return None
+    since = f", {deaths.standing} of them since it last saved its state" if deaths.saved else ""
     return ExecutorError(
-        f"a worker {died.how} {unit.attempts} times on the same unit of work",
+        f"a worker {died.how} {unit.attempts} times on the same unit of work{since}",
         where=where,
         expected="an operator that lives and ends each call in time (`limits: {deadline: …}`), in memory that is there"
         if crumb.called

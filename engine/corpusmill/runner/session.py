@@ -20,6 +20,7 @@ from corpusmill.plan.checked import CheckedSpec, CheckedStep
 from corpusmill.plan.fingerprint import fingerprint, ingredients
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.executor import Executor
+from corpusmill.runner.folder_work import saved_work
 from corpusmill.runner.observers import Observers
 from corpusmill.runner.placement import Placement, place
 from corpusmill.runner.policy import Control, run_units
@@ -164,6 +165,7 @@ class Session:
             names=lambda unit, step: _named(stage, step),
             tick=each_tick,
             tell=lambda event, data: self._tell(stage, event, data),
+            saved=lambda unit: saved_work(self.scratch / "work" / unit.key),
         )
 
     def _tell(self, stage: Stage, event: str, data: Mapping[str, Any]) -> None:
