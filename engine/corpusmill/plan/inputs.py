@@ -52,6 +52,23 @@ def check_inputs(facts: Facts, base: Path, problems: Problems, *, deep: bool) ->
             _check_file(facts, str(value), base, problems)
 
 
+def _check_number(facts: Facts, found: list[Path], base: Path, problems: Problems) -> None:
+    """Hold the number of files against what `expect` says."""
+    options = cast("Any", facts.options)
+    if options.expect is None or options.expect.files is None:
+        return
+    listed = os.path.normpath(absolute(options.checksums, base)) if options.checksums is not None else None
+    number = len({os.path.normpath(path) for path in found} - {listed})
+    if number != options.expect.files:
+        problems.add(
+            f"{number:,} file{'' if number == 1 else 's'} found, where `expect` says {options.expect.files:,}",
+            facts.step.place("with", "expect", "files"),
+            step=facts.id,
+            expected=f"as many files in {options.paths!r}",
+            hint="look for what is missing or too much, or correct `expect: {files: …}`",
+        )
+
+
 def is_remote(path: str) -> bool:
     """True for paths with a scheme other than `file`, which a check does not touch."""
     return "://" in path and not path.startswith("file://")
@@ -64,11 +81,11 @@ def absolute(path: str, base: Path) -> Path:
 
 def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
     found: list[Path] = []
+    whole = True
     for place, pattern in _patterns(cast("Any", facts.options).paths):
-        if is_remote(pattern):
-            continue
-        matches = matching(pattern, base)
-        if not matches:
+        matches = [] if is_remote(pattern) else matching(pattern, base)
+        whole = whole and bool(matches)
+        if not matches and not is_remote(pattern):
             mark = facts.step.place("with", *place)
             is_glob = any(letter in pattern for letter in _MAGIC)
             what = f"no file matches {pattern!r}" if is_glob else f"input file {pattern!r} does not exist"
@@ -76,15 +93,17 @@ def _reader_files(facts: Facts, base: Path, problems: Problems) -> list[Path]:
             near = nearest_file(pattern, base)
             problems.add(what, mark, step=facts.id, expected=expected, near=near, hint=_list(pattern, base))
         found += matches
+    if whole:  # else more may be elsewhere, or it has been said that some are missing
+        _check_number(facts, found, base, problems)
     return found
 
 
 def matching(pattern: str, base: Path) -> list[Path]:
     """Files that a path, a folder (all files below it) or a glob means, sorted."""
     full = absolute(pattern, base)
-    if full.is_dir():
-        return sorted(path for path in full.rglob("*") if path.is_file())
-    if full.exists():
+    if full.is_dir():  # as the run takes it: nothing hidden
+        full = Path(glob.escape(str(full))) / "**" / "*"
+    elif full.exists():
         return [full]
     return sorted(path for name in glob.glob(str(full), recursive=True) if (path := Path(name)).is_file())  # noqa: PTH207 - absolute patterns
 

@@ -57,7 +57,15 @@ def find_files(patterns: str | Sequence[str], base: Path) -> list[LocalFile]:
     root = _common_root([os.path.join(base, pattern) for pattern in patterns])
     files = []
     for path in found:
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise InputError(
+                f"cannot look at {path!r}: {error.strerror or error}",
+                where=str(base),
+                expected="input files that stay as they are during a run",
+                hint="run the same command again; finished work is kept",
+            ) from error
         name, times = Path(os.path.relpath(path, root)).as_posix(), (status.st_mtime_ns, status.st_ctime_ns)
         files.append(LocalFile(name, path, status.st_size, *times))
     return sorted(files, key=lambda file: file.name)
@@ -66,7 +74,8 @@ def find_files(patterns: str | Sequence[str], base: Path) -> list[LocalFile]:
 def _matches(pattern: str) -> list[str]:
     if os.path.isdir(pattern):
         pattern = os.path.join(glob.escape(pattern), "**", "*")
-    paths = glob.glob(pattern, recursive=True) if _MAGIC & set(pattern) else [pattern]
+    literal = not _MAGIC & set(pattern) or os.path.isfile(pattern)  # a name may have brackets in it
+    paths = [pattern] if literal else glob.glob(pattern, recursive=True)
     return [os.path.normpath(path) for path in paths if os.path.isfile(path)]
 
 

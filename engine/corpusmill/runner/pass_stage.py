@@ -80,7 +80,7 @@ def run_pass_stage(session: Session, stage: Stage) -> None:
     kept = _without_damaged(session, plan, ordered)
     counts = _collect(session, stage, kept, seconds)
     if stage.reads_files and session.limit is None:
-        expect_records(stage.steps[0], counts[0].rows_in)
+        expect_records(session.checked.spec, stage.steps[0], counts[0].rows_in)
     entries = [Entry(Part.from_json(record["part"]), None, record["splits"]) for record in kept]
     repeats = _without_repeats(session, stage, progress, entries, counts)
     check_limits(session, stage, counts)

@@ -13,6 +13,7 @@ from typing import Any
 
 from corpusmill.errors import CorruptFile, InputError
 from corpusmill.runner.files import LocalFile, find_files
+from corpusmill.spec.model import Spec
 
 _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """Hex digits -> what made them."""
@@ -85,25 +86,28 @@ def hasher_of(promised: str) -> Any:
     return hashlib.new(promised.partition(":")[0], usedforsecurity=False)
 
 
-def expect_files(step: Any, files: Sequence[LocalFile]) -> None:
-    """Raise InputError unless there are as many files as `expect` says. `step`: a checked step that reads."""
+def expect_files(spec: Spec, step: Any, files: Sequence[LocalFile]) -> None:
+    """Raise InputError unless there are as many files as `expect` says. `step`: a checked step that reads.
+
+    The check says it before a run begins; files may come and go between the two.
+    """
     expect = step.options.expect
     if expect is not None and expect.files not in (None, len(files)):
         raise InputError(
             f"{_count(len(files), 'file')} found, where `expect` says {expect.files:,}",
-            where=f"step {step.id}, paths {step.options.paths!r}",
+            where=spec.where(step.id, "with", "expect", "files"),
             expected=_count(expect.files, "file"),
             hint="look for what is missing or too much, or correct `expect: {files: …}`",
         )
 
 
-def expect_records(step: Any, records: int) -> None:
+def expect_records(spec: Spec, step: Any, records: int) -> None:
     """Raise InputError unless as many records were read as `expect` says, bad ones included."""
     expect = step.options.expect
     if expect is not None and expect.rows not in (None, records):
         raise InputError(
             f"{_count(records, 'record')} read, where `expect` says {expect.rows:,}",
-            where=f"step {step.id}",
+            where=spec.where(step.id, "with", "expect", "rows"),
             expected=f"{_count(expect.rows, 'record')}, those in quarantine included; nothing was published",
             hint="look for files that end early, or correct `expect: {rows: …}`: nothing is read again then",
         )

@@ -30,7 +30,7 @@ def find_shards(
     Damage is told at the end of the stage, when reading has found all of it: people mend files once.
     """
     files = find_inputs(reader, session.base)
-    expect_files(stage.steps[0], files)
+    expect_files(session.checked.spec, stage.steps[0], files)
     listed = read_checksums(reader, session.base)
     damaged: list[dict[str, Any]] = []
     if listed is not None:
@@ -74,7 +74,10 @@ def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
         except CorruptFile as error:
             session.noticed.append(_entry(stage, error.name, error.reason, error.offset))
             report_damaged(session, stage, session.noticed[-1:], final=False)
-            files = [file for file in files if file.name != error.name]
+            left = [file for file in files if file.name != error.name]
+            if len(left) == len(files):  # a reader that names none of them would be asked for ever
+                raise
+            files = left
 
 
 def report_damaged(session: Session, stage: Stage, damaged: list[dict[str, Any]], *, final: bool = True) -> None:

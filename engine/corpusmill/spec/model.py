@@ -152,6 +152,13 @@ class Spec:
         """The step with this id, or None."""
         return next((step for step in self.steps if step.id == step_id), None)
 
+    def where(self, step_id: str, *path: str | int) -> str:
+        """Return `FILE:LINE:COLUMN, step ID` of a value in a step; `step ID` alone where the spec is no file."""
+        step = self.step(step_id)
+        mark = step.place(*path) if step is not None else Mark()
+        file = mark.origin or self.path
+        return f"{file}:{mark.line}:{mark.column}, step {step_id}" if file and mark.line else f"step {step_id}"
+
     def redact(self, text: str) -> str:
         """Return a text with values of `${env:X}` hidden; use it on all that is shown, logged or stored."""
         return redact(text, self.redacted)

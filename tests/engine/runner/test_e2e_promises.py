@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from corpusmill.errors import InputError, SpecError
+from corpusmill.plan.check import check
+from corpusmill.runner.driver import RunOptions, run_spec
 from corpusmill.runner.promises import _fits
 
 
@@ -184,10 +186,22 @@ def test_another_number_of_records_fails_the_run_and_costs_nothing(filled: Any) 
     assert not filled.calls()
 
 
-def test_another_number_of_files_is_told_before_anything_is_read(filled: Any) -> None:
-    """A glob that finds fewer files than there should be is an error at once."""
-    with pytest.raises(InputError, match="3 files found, where `expect` says 4"):
+def test_another_number_of_files_is_found_by_the_check(filled: Any) -> None:
+    """A glob that finds fewer files than there should be is an error of the spec, with its place; the list of checksums
+    is no input, a hidden file neither."""
+    listed(filled, name="data/.SUMS")
+    filled.run([read(paths="data", checksums="data/.SUMS", expect={"files": 3})])
+    with pytest.raises(SpecError, match=r"3 files found, where `expect` says 4") as caught:
         filled.run([read(expect={"files": 4}), filled.mark("one")])
+    assert caught.value.problems[0].path == "steps[0].with.expect.files"
+
+
+def test_a_file_that_comes_after_the_check_is_not_read(filled: Any) -> None:
+    """Files are counted once more when the run looks at them."""
+    checked = check(filled.spec([read(expect={"files": 3})]))
+    filled.jsonl("data/d.jsonl", ["late"])
+    with pytest.raises(InputError, match="4 files found, where `expect` says 3"):
+        run_spec(checked, RunOptions(store=filled.store_uri, debug=True))
     assert not filled.commits()["pass"]
 
 
