@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corpusmill.errors import StoreError, UsageError
+from corpusmill.errors import StoreError
 from corpusmill.runner.records import RunRecord
 
 if TYPE_CHECKING:
@@ -23,18 +23,23 @@ SHORTEST_PREFIX = 8
 
 @dataclass(frozen=True)
 class Wanted:
-    """The document asked for: by id (or the start of one), or by the place it was read from."""
+    """The document asked for: by id (or the start of one), or by the place it was read from.
+
+    `whole`: `prefix` is all of the id.
+    """
 
     prefix: str | None = None
     file: str | None = None
     offset: int | None = None
+    whole: bool = False
 
     def mask(self, table: pa.Table | pa.RecordBatch) -> Any:
         """Return an Arrow boolean array: True for the rows that fit."""
         import pyarrow.compute as pc
 
         if self.prefix is not None:
-            return pc.fill_null(pc.starts_with(table.column("id"), self.prefix), False)
+            fits = pc.equal if self.whole else pc.starts_with
+            return pc.fill_null(fits(table.column("id"), self.prefix), False)
         same = pc.and_(pc.equal(table.column("file"), self.file), pc.equal(table.column("offset"), self.offset))
         return pc.fill_null(same, False)
 
@@ -69,21 +74,14 @@ class Removal:
     verdict: str = "removed"
 
 
-def parse_document(text: str) -> Wanted:
-    """Return what `explain` was asked for: `FILE@OFFSET`, or an id or its first 8 characters or more.
+def parse_document(text: str) -> list[Wanted]:
+    """Return what `explain` may have been asked for: `FILE@OFFSET`, an id, or its first 8 characters or more.
 
-    Raises UsageError for anything shorter.
+    The likeliest comes first: ids that come from a column may be short, and may look like a place.
     """
     file, at, offset = text.rpartition("@")
-    if at and file and re.fullmatch(r"\d+", offset):
-        return Wanted(file=file, offset=int(offset))
-    if len(text) < SHORTEST_PREFIX:
-        raise UsageError(
-            f"{text!r} does not name a document",
-            expected=f"an id, at least its first {SHORTEST_PREFIX} characters, or FILE@OFFSET",
-            hint="corpusmill show run:NAME/STEP lists ids",
-        )
-    return Wanted(prefix=text)
+    place = [Wanted(file=file, offset=int(offset))] if at and file and re.fullmatch(r"\d+", offset) else []
+    return [*place, Wanted(prefix=text, whole=len(text) < SHORTEST_PREFIX)]
 
 
 def find_removals(record: RunRecord, wanted: Wanted, limit: int = 20) -> list[Removal]:

@@ -9,7 +9,15 @@ from typing import Any
 from corpusmill.errors import StoreError, UsageError
 from corpusmill.runner.decision import Fate, StepDecision, TokenPlace
 from corpusmill.runner.records import RunRecord, sources
-from corpusmill.runner.search import Removal, Wanted, find_kept, find_quarantined, find_removals, parse_document
+from corpusmill.runner.search import (
+    SHORTEST_PREFIX,
+    Removal,
+    Wanted,
+    find_kept,
+    find_quarantined,
+    find_removals,
+    parse_document,
+)
 
 Replay = Callable[[RunRecord, str], Sequence[StepDecision]]
 """Runs the steps of a run again on one document (its id) and returns each step's decision with measured values."""
@@ -38,10 +46,12 @@ def locate(record: RunRecord, document: str) -> Located:
 
     Raises UsageError when no document fits, or several do.
     """
-    wanted = parse_document(document)
-    removals, kept = find_removals(record, wanted), find_kept(record, wanted)
-    if not removals and not _last_datasets(record) & set(kept):
-        removals = find_quarantined(record, wanted)
+    for wanted in parse_document(document):
+        removals, kept = find_removals(record, wanted), find_kept(record, wanted)
+        if not removals and not _last_datasets(record) & set(kept):
+            removals = find_quarantined(record, wanted)
+        if removals or kept:
+            break
     identity = _one(record, document, wanted, removals, kept)
     removal = next((one for one in reversed(removals) if one.id == identity["id"]), None)
     steps = [step for step, rows in kept.items() if any(row.get("id") == identity["id"] for row in rows)]
@@ -96,6 +106,13 @@ def _one(
             where=str(record.folder),
             expected="one of " + ", ".join(sorted(found)[:5]),
             hint="give more of the id",
+        )
+    if wanted.whole and "@" not in document:
+        raise UsageError(
+            f"{document!r} does not name a document",
+            where=str(record.folder),
+            expected=f"an id, at least its first {SHORTEST_PREFIX} characters, or FILE@OFFSET",
+            hint="corpusmill show run:NAME/STEP lists ids",
         )
     raise UsageError(
         f"no document {document!r} in run {record.name!r} ({record.timestamp}, {record.status})",

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from corpusmill.errors import BadRecordLimit
+from corpusmill.errors import BadRecordLimit, UsageError
+from corpusmill.runner.records import latest_run
+from corpusmill.runner.replay import replay
+from corpusmill.runner.trace import trace
 
 LIMITS = {"max_bad_fraction": 0.9}
 
@@ -157,3 +160,18 @@ def test_a_reader_with_ids_from_a_column_may_be_renamed(mill: Any) -> None:
     again = mill.run([{**read(), "id": "renamed"}, mill.mark("one")], limits=LIMITS).outputs["outputs"]["one"]
     assert again["digest"] == first
     assert not mill.calls()
+
+
+def test_documents_are_explained_by_ids_of_their_own(mill: Any) -> None:
+    """Short ones are taken whole, and one that looks like FILE@OFFSET is found as well."""
+    ids = ["7", "71", "anna@12", "0@0"]
+    mill.jsonl("data/0.jsonl", [{"key": one, "text": f"the text of {one}" * (2 if one == "71" else 1)} for one in ids])
+    mill.run([read(), {"id": "short", "uses": "filter.short", "with": {"most": 20}}])
+    record = latest_run(mill.store_uri, "mill")
+    fates = {one: trace(record, one, replay) for one in ids}
+    assert {one: (fate.id, fate.outcome) for one, fate in fates.items()} == {
+        one: (one, "removed" if one == "71" else "kept") for one in ids
+    }
+    for nobody in ("1", "ann", ""):
+        with pytest.raises(UsageError, match="does not name a document"):
+            trace(record, nobody)
