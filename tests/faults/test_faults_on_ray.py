@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from corpusmill.errors import ExecutorError
+from corpusmill.runner.unit import Failed, Unit
 
 pytestmark = pytest.mark.xdist_group("ray")
 POISON = [(0, 3), (2, 17)]
@@ -159,6 +163,49 @@ def test_a_killed_driver_leaves_nobody(pit: Any, until: Any, processes: Any, who
     (signals / "go").touch()
     assert pit.call(spec).returncode == 0
     assert pit.tree() == pit.tree("calm")
+
+
+@pytest.mark.soak
+def test_a_cluster_without_a_head_is_told_and_left(pit: Any, until: Any, processes: Any) -> None:
+    """The head process of a run's own cluster is killed: an error in four parts, nobody left, the store goes on."""
+    pit.documents()
+    pit.run([pit.read(), pit.faulty()], store="calm", debug=True)
+    signals = pit.root / "signals"
+    signals.mkdir()
+    spec = pit.spec([pit.read(), pit.faulty(signals=str(signals))], limits={"deadline": None})
+    process = pit.start(spec, "--workers", "1", executor="ray")
+    until(lambda: list(signals.glob("worker-*")) or process.poll() is not None, "a worker inside the operator")
+    family = processes.descendants(process.pid)
+    (head,) = [pid for pid in family if Path(f"/proc/{pid}/comm").read_text().strip() == "gcs_server"]
+    processes.kill(head)
+    _, told = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert "the Ray cluster that this run started is dead" in told
+    assert "run the same command again: finished work is kept" in told
+    until(lambda: not [pid for pid in family if processes.alive(pid)], "the end of the dead cluster's family")
+    (signals / "go").touch()
+    assert pit.call(spec).returncode == 0
+    assert pit.tree() == pit.tree("calm")
+
+
+def test_a_dead_head_ends_the_units_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fails with the same error, and the run ends; Ray would go on for a minute, then end the process itself."""
+    import ray
+
+    from corpusmill.runner.ray_executor import RayExecutor
+
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    head = SimpleNamespace(all_processes={"gcs_server": [SimpleNamespace(process=ended)]})
+    executor = RayExecutor.__new__(RayExecutor)
+    executor._own, executor._running = True, {number: Unit(str(number), "pass", {}) for number in range(2)}
+    monkeypatch.setattr(ray._private.worker, "_global_node", head)
+    for _ in range(2):
+        found = executor.next(0)
+        assert found is not None
+        assert isinstance(found[1], Failed)
+        assert "its head process (gcs_server) ended" in str(found[1].error)
+    assert executor.next(0) is None
 
 
 def test_death_notices_stay_out_of_the_answer(pit: Any) -> None:

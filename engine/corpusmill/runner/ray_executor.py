@@ -17,6 +17,7 @@ from ray.exceptions import LocalRayletDiedError, RayActorError, RayError, RayTas
 from ray.job_config import JobConfig
 
 from corpusmill.errors import ExecutorError
+from corpusmill.runner.ray_head import head_is_dead, head_lost, leave_headless
 from corpusmill.runner.ray_needs import asked, most_of
 from corpusmill.runner.ray_nodes import expect_shared
 from corpusmill.runner.ray_pool import RayPool, start_actors
@@ -82,6 +83,9 @@ class RayExecutor:
         """Wait for one task."""
         if not self._running:
             return None
+        if self._own and head_is_dead():
+            _, unit = self._running.popitem()
+            return unit, Failed(head_lost())
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout)
         if not ready:
             return None
@@ -98,13 +102,15 @@ class RayExecutor:
         }
 
     def release(self, pools: Mapping[int, Any] | None) -> None:
-        """Kill the actors of pools."""
+        """Kill the actors of pools; without a head of the cluster there is nobody who would."""
+        if head_is_dead():
+            return
         for actor in itertools.chain.from_iterable(pool.actors for pool in (pools or {}).values()):
             ray.kill(actor)
 
     def cancel(self) -> None:
         """End all tasks in flight by force."""
-        for reference in self._running:
+        for reference in [] if head_is_dead() else self._running:
             with contextlib.suppress(RayError):
                 ray.cancel(reference, force=True)
         self._running.clear()
@@ -112,7 +118,7 @@ class RayExecutor:
     def close(self) -> None:
         """Leave the cluster; stop it if this run started it."""
         if ray.is_initialized() and self._own:
-            ray.shutdown()
+            leave_headless() if head_is_dead() else ray.shutdown()
         self._dismiss_reaper()
 
     def _dismiss_reaper(self) -> None:
