@@ -11,6 +11,9 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.xdist_group("ray")
 
+SMALL = ["--set", "model.steps=4", "--set", "model.model.layers=1", "--set", "model.model.hidden=32"]
+"""A model that is trained and scored in seconds: what is compared here is how a run went."""
+
 
 def stored_files(store: Path) -> dict[str, bytes]:
     """Everything in a store that must not depend on how a run went."""
@@ -36,8 +39,8 @@ def test_same_bytes_whatever_runs_it(
     stores = {}
     for name, arguments in ways.items():
         out, store = tmp_path / f"out-{name}", tmp_path / name
-        short = ["--set", "model.steps=4", "--set", f"export.path={out}", "--store", str(store)]
-        run_corpusmill([quickstart, *arguments, *short], tmp_path)
+        apart = ["--set", f"export.path={out}", "--store", str(store)]
+        run_corpusmill([quickstart, *arguments, *SMALL, *apart], tmp_path)
         stores[name] = stored_files(store)
         exported = sorted(path for path in out.rglob("*") if path.is_file())
         stores[name].update({f"export/{path.relative_to(out)}": path.read_bytes() for path in exported})
