@@ -42,7 +42,7 @@ class Counts:
     raylets: int
 
 
-SCALES = {"full": Counts(8, 8, 6, 10, 6, 8, 60, 6), "small": Counts(4, 5, 1, 1, 0, 1, 8, 1)}
+SCALES = {"full": Counts(6, 6, 3, 3, 3, 3, 40, 3), "small": Counts(4, 5, 1, 1, 0, 1, 8, 1)}
 A_RUN = 3
 """Kills in each phase of one run; of one unit of work (a training, say) only two, for the third ends the run."""
 
@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
     draw = random.Random(1)
     kills: list[Kill] = []
     spread: list[Kill] = []
-    # Ctrl-C reports what was done so far: all of it takes hours where cores are few.
+    # Ctrl-C reports what was done so far: all of it takes an hour or two where cores are few.
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         text, model = stack.enter_context(new_mill(TEXT)), stack.enter_context(new_mill(MODEL))
         calm = text.trial()
