@@ -38,7 +38,8 @@ def corpusmill_stage_started(stage: dict[str, Any]) -> None:
     """A stage starts; also told for a stage that is wholly cached, before its `stage_finished`.
 
     `stage`: id, steps (list of step ids), kind (`pass`, or the kind of the global operator: dedup, tokenizer,
-    tokens, train, …), total (shards or units, 0 when not known yet), cached (how many of them were committed before).
+    tokens, train, …), total (shards or units, 0 when not known yet), cached (how many of them were committed before),
+    notices (list of sentences: what its steps asked for and do not get, a GPU, say).
     """
 
 

@@ -56,6 +56,8 @@ class LiveProgress:
         pace.started(stage)
         task = self._bars.add_task("", total=pace.total or None, completed=pace.done, pace=pace)
         self._stages[pace.id] = (pace, task, time.monotonic())
+        for notice in stage.get("notices", []):
+            self._print("note:", "yellow", notice)
 
     @hookimpl
     def corpusmill_shards_committed(self, stage: dict[str, Any]) -> None:

@@ -81,6 +81,8 @@ class PlainProgress:
         parts += [f"{pace.cached} done before" if pace.cached else ""]
         does = f" ({' > '.join(stage['steps'])})" if steps else ""
         self._stage(pace, f"started{does}" + "".join(f", {part}" for part in parts if part))
+        for notice in stage.get("notices", []):
+            self._say(f"note: {visible(notice)}")
 
     @hookimpl
     def corpusmill_shards_committed(self, stage: dict[str, Any]) -> None:

@@ -202,7 +202,11 @@ class Session:
         """Tell observers that a stage starts and return its progress."""
         steps = [step.id for step in stage.steps]
         kind = told_kind(stage)
-        self.observers.stage_started({"id": stage.id, "steps": steps, "kind": kind, "total": total, "cached": cached})
+        work = cached < total or not total
+        notices = [notice for step in stage.steps if work for notice in self.placement(step).notices]
+        self.notices += notices
+        told = {"id": stage.id, "steps": steps, "kind": kind, "total": total, "cached": cached, "notices": notices}
+        self.observers.stage_started(told)
         return StageProgress(stage.id, steps, kind, total, done=cached)
 
     def finish_stage(
@@ -226,10 +230,9 @@ class Session:
         )
 
     def placement(self, step: CheckedStep) -> Placement:
-        """Return where a step's work runs; what it asks for and is not there is said aloud, once."""
+        """Return where a step's work runs; `start_stage` says aloud what it asks for and is not there."""
         if step.id not in self._placements:
             self._placements[step.id] = place(step, self.executor)
-            self.notices += self._placements[step.id].notices
         return self._placements[step.id]
 
 

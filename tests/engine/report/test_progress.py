@@ -26,6 +26,7 @@ GOLDEN = """\
 03:44:52  [1/6] pages 4/10 shards (40%), 500 documents/s, 4.0 MB/s, 1 min 9 s left
 03:45:09  [1/6] pages done: 5,000 rows, 110 removed, 10 quarantined, 40 s
 03:45:09  [6/6] model started
+03:45:09  note: model: 1 GPU asked, none there; running on CPU
 03:45:29  [6/6] model at work for 20 s, loss 4.21
 03:45:49  [6/6] model 200/300 (67%), loss 3.8, 20 s left
 03:45:59  [6/6] model done: 50 s
@@ -74,7 +75,8 @@ def tell(observer: Any, clock: Clock, stages: list[dict[str, Any]], outputs: dic
     at(23, observer.corpusmill_shards_committed, committed(4, 23))  # ten seconds without a shard still get a line
     at(40, observer.corpusmill_shards_committed, committed(10, 40))  # complete: the stage's own line follows
     observer.corpusmill_stage_finished({**pages, "digest": "d", "rows": 5000, "seconds": 40.0, "counts": counts})
-    observer.corpusmill_stage_started({**model, "total": 0, "cached": 0})
+    notices = ["model: 1 GPU asked, none there; running on CPU"]
+    observer.corpusmill_stage_started({**model, "total": 0, "cached": 0, "notices": notices})
     for step, loss in ((100, 4.21), (200, 3.8)):
         clock.seconds += 20
         observer.corpusmill_metrics(model, step, {"loss": loss})
@@ -84,7 +86,7 @@ def tell(observer: Any, clock: Clock, stages: list[dict[str, Any]], outputs: dic
 
 
 def test_plain_progress_is_as_it_should_read(stages: list[dict[str, Any]], outputs: dict[str, Any]) -> None:
-    """Stage starts, ends, and in between a line each tenth (at most one a second) or ten seconds."""
+    """Stage starts with its notices, ends, and in between a line each tenth (at most one a second) or ten seconds."""
     stream, clock = io.StringIO(), Clock()
     tell(PlainProgress(stream, now=clock.now, monotonic=clock), clock, stages, outputs)
     assert stream.getvalue() == GOLDEN

@@ -9,6 +9,7 @@ import pytest
 
 from corpusmill.plan.check import check
 from corpusmill.runner.inline import InlineExecutor, local_gpus
+from corpusmill.runner.journal import read_journal
 from corpusmill.runner.placement import place, together
 
 
@@ -65,7 +66,7 @@ def test_steps_of_one_worker_take_turns() -> None:
 
 @pytest.mark.skipif(local_gpus() > 0, reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_said_once(mill: Any) -> None:
-    """A run on a machine without GPUs goes on with the CPU, gives what it gives without `gpus`, and says so."""
+    """A run on a machine without GPUs goes on with the CPU, gives the same, and says so as the stage begins."""
     mill.jsonl("data/a.jsonl", ["text"])
     steps: list[dict[str, Any]] = [
         {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}},
@@ -75,4 +76,7 @@ def test_a_gpu_that_is_not_there_is_said_once(mill: Any) -> None:
     steps[1]["resources"] = {"gpus": 1}
     result = mill.run(steps)
     assert result.notices == ["number: 1 GPU asked, none there; running on CPU"]
+    (started,) = [one.data for one in read_journal(result.folder / "journal.jsonl") if one.event == "stage_started"]
+    assert started["notices"] == result.notices
+    assert mill.run(steps).notices == []
     assert result.outputs["outputs"]["number"]["digest"] == plain
