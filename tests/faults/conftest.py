@@ -69,8 +69,8 @@ class Pit:
         return path
 
     def run(self, steps: Sequence[dict[str, Any]], store: str = "store", **top: Any) -> RunResult:
-        """Run in this process' inline executor; `executor`, `debug` and `workers` are options of the run."""
-        named = {name: top.pop(name) for name in ("executor", "debug", "workers", "address") if name in top}
+        """Run in this process' inline executor; `executor`, `debug`, `retry` and the like are options of the run."""
+        named = {name: top.pop(name) for name in ("executor", "debug", "workers", "address", "retry") if name in top}
         options = RunOptions(store=str(self.root / store), **{"executor": "inline", **named})
         return run_spec(check(self.spec(steps, **top)), options)
 

@@ -291,6 +291,46 @@ class Same(Deduplicator):
         return Sketch(np.array(halves, np.uint64).reshape(-1, 2), np.arange(len(texts)))
 
 
+class Alike(Same):
+    """Hold all documents against each other; do something while two are compared."""
+
+    verifies = True
+
+    class Options(Same.Options):
+        compare: str = option("none", help="what to do with a pair", affects_result=False)
+
+    def sketch(self, batch):
+        super().sketch(batch)
+        lengths = np.array([[len(text)] for text in batch.column(self.column).to_pylist()], np.uint32)
+        rows = np.arange(len(lengths))
+        return Sketch(np.zeros(len(rows), np.uint64), rows, lengths.reshape(-1, 1))
+
+    def rank(self, batch):
+        return -np.array([len(text) for text in batch.column(self.column).to_pylist()], float)
+
+    def similarity(self, left, right):
+        ACTIONS[self.options.compare]()
+        return (left == right).all(axis=1).astype(float)
+
+
+class Tails(Same):
+    """Cut what follows the first "and", where it was there before."""
+
+    unit = "segment"
+
+    def sketch(self, batch):
+        keys = super().sketch(batch.set_column(batch.schema.get_field_index("text"), "text", self.tails(batch))).keys
+        texts = batch.column(self.column).to_pylist()
+        spans = [[text.index(" and"), len(text.encode())] for text in texts]
+        return Sketch(keys, np.arange(len(texts)), spans=np.array(spans, np.int64).reshape(-1, 2))
+
+    def tails(self, batch):
+        """The tails, with the poison in front: what `Same` looks at."""
+        texts = batch.column(self.column).to_pylist()
+        tails = [POISON * (POISON in text) + text[text.index(" and") :] for text in texts]
+        return pa.array(tails, pa.large_string())
+
+
 class Lines(Reader):
     """Read lines; do something to those with POISON."""
 
@@ -382,5 +422,7 @@ def corpusmill_register(registry):
     registry.augmenter("twice", ":Twice", "Double.")
     registry.annotator("witness", ":Witness", "Look around.")
     registry.dedup("same", ":Same", "Find copies.")
+    registry.dedup("alike", ":Alike", "Compare all.")
+    registry.dedup("tails", ":Tails", "Cut tails.")
     registry.reader("lines", ":Lines", "Read lines.")
     registry.annotator("inexact", ":Inexact", "Score.")

@@ -154,8 +154,9 @@ def test_a_unit_that_stands_still_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [("operator",), ("read", 0)])
 def test_work_that_nobody_can_take_apart_is_tried_three_times(tmp_path: Path, words: tuple[Any, ...]) -> None:
-    """A sketch or a reader that dies suspects no document; the error names step, plugin, shard and attempt."""
-    unit, path = Unit("key", "sketch", {"part": ["0123456789abcdef", 40, None]}), tmp_path / "crumb"
+    """A call that is no row's, or a reader, suspects no document when it dies; the error names step, plugin, shard
+    and attempt."""
+    unit, path = Unit("key", "join", {"part": ["0123456789abcdef", 40, None]}), tmp_path / "crumb"
     executor: Any = DyingExecutor(path, [words] * 9)
     with pytest.raises(ExecutorError, match="3 times on the same unit") as caught:
         run_units(

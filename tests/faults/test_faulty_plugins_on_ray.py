@@ -45,6 +45,18 @@ def test_the_same_documents_for_the_same_reasons(pit: Any, cluster: None, action
     assert pit.tree() == pit.tree("inline")
 
 
+@SOAK
+@pytest.mark.parametrize("uses", ["dedup.same", "dedup.tails"])
+def test_documents_that_cannot_be_sketched(pit: Any, cluster: None, uses: str) -> None:
+    """Excluded as a filter's are: the store is that of the inline executor."""
+    pit.documents(poison=POISON, word="POISON")
+    steps = [pit.read(), {"id": "near", "uses": uses, "with": {"action": "segfault"}}]
+    pit.run(steps, store="inline")
+    outputs = pit.run(steps, executor="ray").outputs
+    assert outputs["counts"]["near"]["quarantined"] == {"crashed (signal 11)": 2}
+    assert pit.tree() == pit.tree("inline")
+
+
 def test_neighbours_find_everything_as_it_was(pit: Any, cluster: None) -> None:
     """Folder, locale, seeds, signals, environment of a Ray worker, whatever the plugin before did to them."""
     pit.documents(files=1, poison=[(0, row) for row in range(40)], word="POISON")

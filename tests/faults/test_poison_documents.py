@@ -162,16 +162,6 @@ def resident(pid: int) -> int:
         return 0
 
 
-def test_a_hanging_sketch_stops_the_run_and_names_its_step(pit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deduplicator's documents cannot be tried apart: after three goes the error names step, plugin and shard."""
-    monkeypatch.setattr(deadline, "PATIENCE", 1)
-    pit.documents(files=1, poison=[(0, 3)], word="POISON")
-    step = {"id": "near", "uses": "dedup.same", "with": {"action": "hang-in-c"}}
-    with pytest.raises(ExecutorError, match="exited with code 1 3 times on the same unit") as caught:
-        pit.run([pit.read(), step], limits={"deadline": 0.5})
-    assert re.fullmatch(r"step near \(dedup\.same\), shard [0-9a-f]{12} of 40 rows, attempt 3", caught.value.where)
-
-
 def test_a_reader_that_dies_or_hangs_stops_the_run_and_names_the_file(pit: Any, monkeypatch: Any) -> None:
     """The file is named; nothing of it is taken, nothing excluded."""
     monkeypatch.setattr(deadline, "PATIENCE", 1)

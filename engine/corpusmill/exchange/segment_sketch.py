@@ -50,6 +50,10 @@ class SegmentWriter:
         self._columns.append((rows + self._rows, starts, stops))
         self._rows += len(texts)
 
+    def skip(self, row_count: int) -> None:
+        """Count rows of which nothing is known: no segment of theirs is ever cut, nor any other for theirs."""
+        self._rows += row_count
+
     @property
     def segments(self) -> int:
         """Segments added so far."""

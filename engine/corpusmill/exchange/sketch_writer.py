@@ -28,9 +28,10 @@ class SketchWriter:
     def __init__(self, operator: str = "dedup") -> None:
         self._operator = operator
         self._rows = 0
+        self._ranked: bool | None = None
         self._keys: list[npt.NDArray[np.uint64]] = []
         self._key_rows: list[npt.NDArray[np.int64]] = []
-        self._ranks: list[npt.NDArray[np.float64] | None] = []
+        self._ranks: list[tuple[int, npt.NDArray[np.float64] | None]] = []
         self._evidence: list[tuple[int, npt.NDArray[Any] | None]] = []
 
     def add(self, sketch: Sketch, row_count: int, rank: npt.NDArray[np.float64] | None = None) -> None:
@@ -40,8 +41,16 @@ class SketchWriter:
             self._keys.append(sketch.keys)
             self._key_rows.append(sketch.rows.astype(np.int64) + self._rows)
         if row_count:
-            self._ranks.append(rank)
+            self._ranked = rank is not None
+            self._ranks.append((row_count, rank))
             self._evidence.append((row_count, sketch.evidence))
+        self._rows += row_count
+
+    def skip(self, row_count: int) -> None:
+        """Count rows of which nothing is known: they have no keys, so no other row is ever their duplicate."""
+        if row_count:
+            self._ranks.append((row_count, None))
+            self._evidence.append((row_count, None))
         self._rows += row_count
 
     @property
@@ -52,12 +61,12 @@ class SketchWriter:
     @property
     def has_rank(self) -> bool:
         """Whether rows carry a rank."""
-        return any(rank is not None for rank in self._ranks)
+        return bool(self._ranked)
 
     @property
     def has_row_data(self) -> bool:
         """Whether `write` makes a row-data file."""
-        return any(rank is not None for rank in self._ranks) or any(data is not None for _, data in self._evidence)
+        return self.has_rank or any(data is not None for _, data in self._evidence)
 
     def write(self, key_path: str | Path, row_path: str | Path) -> None:
         """Write the key file, and the row-data file when `has_row_data`."""
@@ -81,8 +90,8 @@ class SketchWriter:
 
     def _row_data(self) -> dict[str, npt.NDArray[Any]]:
         columns: dict[str, npt.NDArray[Any]] = {}
-        ranks = [rank for rank in self._ranks if rank is not None]
-        if ranks:
+        if self.has_rank:
+            ranks = [np.full(count, np.inf) if rank is None else rank for count, rank in self._ranks]
             # NaN would make the order of ranks partial: it ranks last, as infinity does
             columns["rank"] = np.nan_to_num(np.concatenate(ranks), nan=np.inf, posinf=np.inf, neginf=-np.inf)
         known = next((data for _, data in self._evidence if data is not None), None)
@@ -104,7 +113,7 @@ class SketchWriter:
             raise self._broken(f"rows span {int(rows.min())} to {int(rows.max())}", f"0 to {row_count - 1}")
         if rank is not None and (rank.shape != (row_count,) or rank.dtype != np.float64):
             raise self._broken(f"ranks are {rank.dtype} {rank.shape}", f"float64 ({row_count},)")
-        if row_count and self._ranks and (rank is None) != (self._ranks[0] is None):
+        if row_count and self._ranked is not None and (rank is not None) != self._ranked:
             raise self._broken("some batches are ranked and some are not", "a rank for all batches or for none")
         if evidence is not None and (evidence.ndim != 2 or evidence.shape[0] != row_count or evidence.shape[1] < 1):
             raise self._broken(f"evidence is {evidence.shape}", f"({row_count}, k) with k >= 1")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpusmill.dataset.manifest import Dataset
-from corpusmill.errors import UsageError
+from corpusmill.errors import OperatorError, UsageError
 from corpusmill.face.applied import Deduplicated, Verdict
 from corpusmill.face.chosen import Chosen
 from corpusmill.face.rows import with_engine_columns, without_engine_columns
@@ -43,6 +43,7 @@ def deduplicated(chosen: Chosen, options: Any, table: pa.Table, column: str, see
         RUNNERS["dedup"](session, Stage("dedup", (step,), ""))
         left = _left(session, step)
         numbers = {one: number for number, one in enumerate(full.column("id").to_pylist())}
+        _expect_sketches(session, step, numbers)
         verdicts = [Verdict(True)] * table.num_rows
         for one, row in _removed(session, left).items():
             verdicts[numbers[one]] = _verdict(row, numbers)
@@ -51,6 +52,19 @@ def deduplicated(chosen: Chosen, options: Any, table: pa.Table, column: str, see
     if "id" in table.column_names:
         kept = kept.append_column("id", table.column("id").take(pa.array(rows)))
     return Deduplicated(chosen.uses, table.num_rows, _ordered(kept, table), rows, column, verdicts)
+
+
+def _expect_sketches(session: Session, step: CheckedStep, numbers: Mapping[str, int]) -> None:
+    """Raise OperatorError where the deduplicator raised on a row; a run would go on without it."""
+    for quarantine in session.quarantines:
+        with pa.memory_map(quarantine["path"]) as source:
+            bad = pa.ipc.open_file(source).read_all().to_pylist()[0]
+        raise OperatorError(
+            f"{step.uses} {bad['reason']}: {bad['detail']}",
+            where=f"row {numbers[bad['id']]}",
+            expected="a sketch of every text",
+            hint="corpusmill try FILE --on DATA shows the smallest text that does it",
+        )
 
 
 def checked_step(chosen: Chosen, options: Any, column: str, digest: str) -> CheckedStep:
@@ -84,8 +98,8 @@ def fates(session: Session, step: CheckedStep, alone: Sequence[Tried]) -> list[T
         if row is not None:
             names = ("rule", "value", "threshold", "detail", "other")
             decision = replace(decision, verdict="removed", **{name: row[name] for name in names})
-        elif texts.get(one.id) != one.text:
-            decision = replace(decision, verdict="changed", before=one.text or "", after=texts.get(one.id) or "")
+        elif one.id in texts and texts[one.id] != one.text:
+            decision = replace(decision, verdict="changed", before=one.text or "", after=texts[one.id] or "")
         told.append(replace(one, decision=decision))
     return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,9 @@ RAW_BYTES = 4_096
 
 READER = -1
 """The `step` of records that the reader rejected."""
+
+KEPT = ("id", "file", "offset", "text")
+"""What is kept of a document."""
 
 SCHEMA = pa.schema(
     [
@@ -72,6 +76,18 @@ class Quarantine:
                 "detail": stable_text(detail),
                 "raw": raw[:RAW_BYTES],
             }
+        )
+
+    def add_document(self, document: Mapping[str, Any], *, reason: str, detail: str, step: int) -> None:
+        """Add a document as it stood, by the names of its columns: those of `KEPT` that it has."""
+        self.add(
+            file=document.get("file") or "",
+            offset=document.get("offset") or 0,
+            id=document.get("id"),
+            reason=reason,
+            detail=detail,
+            raw=(document.get("text") or "").encode(),
+            step=step,
         )
 
     def table(self) -> pa.Table:

@@ -81,7 +81,10 @@ class Deduplicator(Operator):
             )
 
     def sketch(self, batch: pa.RecordBatch) -> Sketch:
-        """Return the keys (and evidence) of the rows of a batch."""
+        """Return the keys (and evidence) of the rows of a batch, the same whatever rows stand beside one.
+
+        A document on which this raises, dies or passes the deadline leaves the step for the quarantine.
+        """
         raise NotImplementedError
 
     def rank(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | None:

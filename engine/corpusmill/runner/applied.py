@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
 from corpusmill.dataset.schema import SPLIT, SPLIT_TYPE, canonical_type
 from corpusmill.errors import OperatorError
+from corpusmill.plugin.dedup_kind import Sketch
 from corpusmill.plugin.operator import Operator
 from corpusmill.plugin.row_kinds import Augmented
 from corpusmill.plugin.verdicts import Verdicts
@@ -34,6 +36,22 @@ class Applied:
     changed: int = 0
     added: int = 0
     dropped: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sketched(Applied):
+    """The keys of the rows of `chunk`, and the rank of its rows where they have one; `kept`: those whose keys count."""
+
+    chunk: Chunk
+    sketch: Sketch
+    rank: npt.NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded(Applied):
+    """The tokens of a chunk's documents, one row each."""
+
+    table: pa.Table
 
 
 def apply_filter(operator: Any, chunk: Chunk, shared: Shared | None = None) -> Applied:
@@ -121,6 +139,18 @@ def apply_augment(operator: Any, chunk: Chunk) -> Applied:
         added=int(is_new.sum()),
         dropped={"augmented-away": lost} if lost else None,
     )
+
+
+def apply_sketch(operator: Any, chunk: Chunk) -> Sketched:
+    """Sketch rows; all of them stay, whatever keys they have."""
+    made, rank = operator.sketch(chunk.batch), operator.rank(chunk.batch)
+    _expect_kind(operator, "sketch()", made, Sketch, "a Sketch: the keys of the batch, and the row of each")
+    return Sketched(chunk, len(chunk), chunk=chunk, sketch=made, rank=rank)
+
+
+def apply_encode(encoder: Any, chunk: Chunk) -> Encoded:
+    """Encode all documents."""
+    return Encoded(chunk, len(chunk), table=encoder.encode(chunk.batch))
 
 
 def set_column(batch: pa.RecordBatch, name: str, array: pa.Array) -> pa.RecordBatch:
@@ -224,4 +254,6 @@ APPLY: dict[str, Callable[[Any, Chunk], Applied]] = {
     "annotate": apply_annotate,
     "split": apply_split,
     "augment": apply_augment,
+    "dedup": apply_sketch,
+    "encode": apply_encode,
 }

@@ -16,7 +16,7 @@ READ, OPERATOR, COMMIT = "read", "operator", "commit"
 class Crumb:
     """Where a worker was: the phase, and inside an operator call the step and its rows [first, last].
 
-    READ with a step: inside the reader, the stage's first. A call that is no row's, a sketch, has step and rows -1.
+    READ with a step: inside the reader, the stage's first. A call that is no row's has step and rows -1.
     """
 
     phase: str

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from corpusmill.errors import OperatorError
 from corpusmill.ledger.counts import StepCounts
-from corpusmill.ledger.quarantine import Quarantine
+from corpusmill.ledger.quarantine import KEPT, Quarantine
 from corpusmill.ledger.removed import Ledger
 from corpusmill.ledger.signals import StepSignals
 from corpusmill.plugin.local import home_of
@@ -125,22 +125,10 @@ class Chain:
 
     def _reject(self, step: int, row: Chunk, reason: str, detail: str) -> None:
         """Quarantine one row with its input as it stood."""
-        values = {
-            name: row.batch.column(name)[0].as_py()
-            for name in ("id", "file", "offset", "text")
-            if row.batch.schema.get_field_index(name) >= 0
-        }
-        raw = (values.get("text") or "").encode()
+        batch = row.batch
+        document = {name: batch.column(name)[0].as_py() for name in KEPT if batch.schema.get_field_index(name) >= 0}
         self.counts[step].quarantine(reason)
-        self.quarantine.add(
-            file=values.get("file") or "",
-            offset=values.get("offset") or 0,
-            id=values.get("id"),
-            reason=reason,
-            detail=detail,
-            raw=raw,
-            step=step,
-        )
+        self.quarantine.add_document(document, reason=reason, detail=detail, step=step)
 
 
 def _bound(operator: Any, shared: Shared | None) -> Callable[[Chunk], Applied]:

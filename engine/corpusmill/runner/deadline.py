@@ -10,8 +10,8 @@ from functools import cache
 from typing import IO
 
 PATIENCE = 10
-"""Reading and sketching a batch may take so many times a row-wise call's deadline: they wait for disks, and nobody can
-try their documents one by one."""
+"""Reading may take so many times the deadline of a row-wise call: it waits for disks, and nobody can try its documents
+one by one."""
 
 
 @contextlib.contextmanager

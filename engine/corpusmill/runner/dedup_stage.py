@@ -24,6 +24,7 @@ from corpusmill.runner.merge_stage import run_merges
 from corpusmill.runner.missing import run_missing
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
+from corpusmill.runner.withheld_stage import breaker_of, withhold
 
 
 @dataclass
@@ -39,6 +40,11 @@ class DedupWork:
     bases: list[int]
     preferred: int
     earlier: int
+
+    @property
+    def deadline(self) -> float | None:
+        """Seconds that one call of the operator may take."""
+        return self.stage.steps[0].limits.deadline
 
     @property
     def identities(self) -> list[Any]:
@@ -64,11 +70,12 @@ def run_dedup_stage(session: Session, stage: Stage) -> None:
     work = dedup_work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
     sketches = run_sketches(session, work, progress)
+    work.entries, counts = withhold(session, stage, progress, work.entries, work.earlier, sketches)
     links = run_joins(session, work, progress, sketches)
     found = run_components(session, work, progress, sketches, links)
     chosen = _run_selects(session, work, progress, found["decisions"])
     output = _publish(session, work, datasets, chosen)
-    counts = _counts(work, output, chosen)
+    _count(counts, work, output, chosen)
     _record_ledgers(session, stage, chosen)
     row = {**count_row(step, counts, 0.0), "clusters": found["sizes"]}
     session.finish_stage(progress, output, output.rows, {step.id: row})
@@ -100,13 +107,20 @@ def dedup_work(session: Session, stage: Stage, entries: list[Entry], earlier: li
 def run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[Any]:
     """Sketch the parts that have no sketch under the options that change keys; return all in order."""
     keys = [make_key("sketch", work.key_print, entry.part.digest) for entry in work.entries]
-    payload = {"operator": work.recipe, "deadline": work.stage.steps[0].limits.deadline}
+    payload = sketch_payload(session, work)
     units = {
         key: Unit(key, "sketch", {**payload, "part": entry.part.to_json()}, weight=entry.part.file.bytes)
         for key, entry in zip(keys, work.entries, strict=True)
     }
-    records = run_committed(session, work.stage, progress, list(units.values()))
+    take = breaker_of(work.stage)
+    records = run_missing(session, work.stage, progress, list(units.values()), _files, take=take)
     return [records[key] for key in keys]
+
+
+def sketch_payload(session: Session, work: DedupWork) -> dict[str, Any]:
+    """Return what the units of all sketches are told."""
+    batch_bytes = session.checked.spec.run.batch_bytes
+    return {"operator": work.recipe, "deadlines": [work.deadline], "batch_bytes": batch_bytes}
 
 
 def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any]) -> list[Any]:
@@ -114,7 +128,7 @@ def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketch
     # The files' sizes: opening each of a hundred thousand to count its keys would take longer than a small join.
     ranges = key_ranges(sum(FileRef.from_json(one["keys"]).bytes for one in sketches))
     inputs = hash_json([sketches, work.identities, work.preferred])
-    payload = {"operator": work.recipe, "preferred": work.preferred}
+    payload = {"operator": work.recipe, "preferred": work.preferred, "deadline": work.deadline}
     units = [
         Unit(make_key("join", work.print, inputs, str(low), str(high)), "join", {**payload, "range": [low, high]})
         for low, high in ranges
@@ -135,7 +149,8 @@ def run_components(
     """Find the components over all links; return the decisions about each part and the sizes of clusters."""
     parts = [entry.part.to_json() for entry in work.entries]
     key = make_key("components", work.print, sketches, links, [part[0] for part in parts], work.preferred)
-    unit = Unit(key, "components", {"operator": work.recipe, "preferred": work.preferred})
+    payload = {"operator": work.recipe, "preferred": work.preferred, "deadline": work.deadline}
+    unit = Unit(key, "components", payload)
 
     def prepare(missing: Sequence[Unit]) -> None:
         rows = rows_listed(work.entries, work.bases, sketches)
@@ -177,7 +192,7 @@ def run_committed(session: Session, stage: Stage, progress: StageProgress, units
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
     """Return the files that a record of a dedup unit names."""
-    names = ("keys", "rows", "links", "ledger", "quarantine")
+    names = ("keys", "rows", "refused", "links", "ledger", "quarantine")
     named = [record[name] for name in names if isinstance(record.get(name), list)]
     named += [one for one in record.get("decisions", ()) if one]
     named += [record[name][2] for name in ("selection", "removed", "clusters", "turned_away") if record.get(name)]
@@ -204,13 +219,12 @@ def _publish(
     return output
 
 
-def _counts(work: DedupWork, output: Dataset, chosen: list[dict[str, Any] | None]) -> StepCounts:
-    counts = StepCounts(sum(entry.rows for entry in work.entries[work.earlier :]), output.rows)
+def _count(counts: StepCounts, work: DedupWork, output: Dataset, chosen: list[dict[str, Any] | None]) -> None:
+    counts.rows_out = output.rows
     for record in chosen:
         for rule, rows in (record or {"rules": {}})["rules"].items():
             counts.remove(rule, rows)
     counts.check(work.stage.id)
-    return counts
 
 
 def _record_ledgers(session: Session, stage: Stage, chosen: list[dict[str, Any] | None]) -> None:

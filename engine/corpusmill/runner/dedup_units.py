@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from corpusmill.dataset.part import Part, PartWriter, read_part, read_table, wri
 from corpusmill.dataset.schema import SPLIT
 from corpusmill.dataset.selection import Selection, read_selection, write_selection
 from corpusmill.dataset.store import FileRef
-from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.exchange.components import choose, cluster_sizes, components
 from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct, kept_similarity
 from corpusmill.exchange.join import join_keys
@@ -25,7 +25,9 @@ from corpusmill.ledger.removed import Ledger
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
 from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.exchange_inputs import key_sources, row_table
+from corpusmill.runner.sketching import Sketching
 from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
+from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string()), ("similarity", pa.float64())])
@@ -35,31 +37,28 @@ _DECISIONS = pa.schema([("row", pa.uint32()), ("kept", pa.string()), ("similarit
 
 def run_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Sketch all rows of a part, selected or not: the sketch then serves any selection of it."""
-    operator = _operator(workspace, payload["operator"])
+    uses, store = payload["operator"]["uses"], workspace.store
     crumb = Breadcrumb(workspace.crumb_path(key))
-    writer = SketchWriter(payload["operator"]["uses"])
-    columns = operator.columns if isinstance(operator, UniqueIds) else None
-    for batch in read_part(workspace.store, Part.from_json(payload["part"]).file, columns):
-        crumb.put(OPERATOR)
-        with deadline(patient(payload["deadline"])):
-            sketched = _sketched(operator, batch, payload["operator"])
-        crumb.put(READ)
-        writer.add(*sketched)
-    store = workspace.store
+    writer = SketchWriter(uses)
+    refused = _sketch_ids if uses == UNIQUE_IDS else _sketch_documents
+    told = refused(payload, workspace, crumb, writer)
     keys, rows = store.scratch(".arrow"), store.scratch(".arrow")
     writer.write(keys, rows)
     record = {
         "keys": store.publish(keys).to_json(),
         "rows": store.publish(rows).to_json() if writer.has_row_data else None,
         "ranked": writer.has_rank,
+        **told,
     }
     crumb.remove()
-    return store.commit(key, record, operators=payload["operator"]["uses"])
+    return store.commit(key, record, operators=uses)
 
 
 def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Join one range of keys over all sketches into verified links."""
     operator = _operator(workspace, payload["operator"])
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    call = WholeCalls(payload["operator"], crumb, payload["deadline"])
     listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
     low, high = payload["range"]
     sources, bases, masks = key_sources(workspace.store, listed, low, high)
@@ -70,7 +69,7 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
         low,
         high,
         row_table(workspace.store, listed, payload["preferred"]),
-        similarity=operator.similarity if operator.verifies else None,
+        similarity=partial(call, operator.similarity) if operator.verifies else None,
         threshold=operator.threshold(),
     )
     scratch = workspace.store.scratch(".arrow")
@@ -80,12 +79,15 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
         "candidates": joined.candidates,
         "verified": joined.verified,
     }
+    crumb.remove()
     return workspace.store.commit(key, record, operators=payload["operator"]["uses"])
 
 
 def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Find components over all links and write, for each part that loses rows, which and for whom."""
     operator = _operator(workspace, payload["operator"])
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    call = WholeCalls(payload["operator"], crumb, payload["deadline"])
     store = workspace.store
     listed = read_list(store, FileRef.from_json(payload["inputs"]))
     bases, parts = listed["bases"], [Part.from_json(one) for one in listed["parts"]]
@@ -100,9 +102,10 @@ def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -
         if base < payload["preferred"] or not len(rows):
             tables.append(None)
             continue
-        alike, via = _alikeness(operator, table, rows.astype(np.int64) + base, kept_rows)
+        alike, via = _alikeness(operator, call, table, rows.astype(np.int64) + base, kept_rows)
         columns = [pa.array(rows), pa.array([ids[int(row)] for row in kept_rows]), pa.array(alike), pa.array(via)]
         tables.append(write_table(store, pa.table(columns, schema=_DECISIONS)).to_json())
+    crumb.remove()
     sizes = {str(size): count for size, count in cluster_sizes(roots).items()}
     return store.commit(key, {"decisions": tables, "sizes": sizes}, operators=payload["operator"]["uses"])
 
@@ -142,31 +145,36 @@ def _operator(workspace: Workspace, recipe: Mapping[str, Any]) -> Any:
     return UniqueIds() if recipe["uses"] == UNIQUE_IDS else workspace.operator(recipe)
 
 
-def _sketched(operator: Any, batch: pa.RecordBatch, recipe: Mapping[str, Any]) -> tuple[Any, int, Any]:
-    """Sketch a batch; when the operator raises, find the document and name it."""
-    try:
-        return operator.sketch(batch), batch.num_rows, operator.rank(batch)
-    except CorpusmillError:
-        raise
-    except Exception as error:
-        if batch.num_rows > 1:
-            for row in range(batch.num_rows):
-                _sketched(operator, batch.slice(row, 1), recipe)
-        raise OperatorError(
-            f"{recipe['uses']} raised {type(error).__name__}: {error}",
-            where=f"document {batch.column('id')[0].as_py()}",
-            expected="a sketch of every document",
-            hint="take the document out with a filter before this step, or correct the operator",
-        ) from error
+def _sketch_documents(
+    payload: Mapping[str, Any], workspace: Workspace, crumb: Breadcrumb, writer: SketchWriter
+) -> dict[str, Any]:
+    """Add the sketches of a part's documents; return what the record says of those that have none."""
+    sketching = Sketching(payload, workspace, crumb)
+    sketching.run(lambda made: writer.add(made.sketch, len(made.chunk), made.rank), writer.skip)
+    return sketching.refused()
+
+
+def _sketch_ids(
+    payload: Mapping[str, Any], workspace: Workspace, crumb: Breadcrumb, writer: SketchWriter
+) -> dict[str, Any]:
+    """Add the sketches of a part's ids: the engine's own work, for which no document is to blame."""
+    operator = UniqueIds()
+    for batch in read_part(workspace.store, Part.from_json(payload["part"]).file, operator.columns):
+        crumb.put(OPERATOR)
+        with deadline(patient(payload["deadlines"][0])):
+            sketch = operator.sketch(batch)
+        crumb.put(READ)
+        writer.add(sketch, batch.num_rows)
+    return {}
 
 
 def _alikeness(
-    operator: Any, table: RowTable, removed: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]
+    operator: Any, call: WholeCalls, table: RowTable, removed: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return how alike removed and kept rows are, and whether they are only joined through a third."""
     if not operator.verifies:
         return np.ones(len(removed)), np.zeros(len(removed), bool)
-    alike = kept_similarity(table, removed, kept, operator.similarity)
+    alike = kept_similarity(table, removed, kept, partial(call, operator.similarity))
     return alike, ~is_direct(alike, operator.threshold(), None)
 
 

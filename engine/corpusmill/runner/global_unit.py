@@ -11,11 +11,11 @@ from typing import Any
 
 from corpusmill.dataset.artifact import publish_artifact
 from corpusmill.dataset.hashing import canonical_json
-from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.errors import CorpusmillError
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
 from corpusmill.runner.folder_work import FolderWork, clear_work
-from corpusmill.runner.guard import DISK_FULL
 from corpusmill.runner.handles import open_handles
+from corpusmill.runner.whole_call import is_disk_full, raised
 from corpusmill.runner.workspace import Workspace
 from corpusmill.spec.secrets import redact_values
 
@@ -53,18 +53,6 @@ def _call(operator: Any, inputs: Any, work: FolderWork, recipe: Mapping[str, Any
     except CorpusmillError:
         raise
     except Exception as error:
-        if _is_disk_full(error):
+        if is_disk_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.folder)) from error
-        import traceback
-
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise OperatorError(
-            f"{recipe['uses']} raised {type(error).__name__}: {error}",
-            where=f"step {recipe['step']}, {Path(last.filename).name}:{last.lineno} in {last.name}",
-            hint=f"corpusmill plugins show {recipe['uses']}",
-        ) from error
-
-
-def _is_disk_full(error: Exception) -> bool:
-    """Say whether the disk is full; libraries in Rust (safetensors, tokenizers) tell it in words alone."""
-    return getattr(error, "errno", None) in DISK_FULL or f"os error {errno.ENOSPC}" in str(error)
+        raise raised(recipe, error) from error

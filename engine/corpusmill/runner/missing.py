@@ -18,16 +18,20 @@ def run_missing(
     units: Sequence[Unit],
     files: Callable[[dict[str, Any]], list[FileRef]],
     prepare: Callable[[Sequence[Unit]], None] | None = None,
+    take: Callable[[Unit, dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Run the units that have no usable record and return all records by key.
 
     `files` names the files of a record; one whose files are gone is forgotten. Equal keys are one unit.
-    `prepare` completes the payloads of the units that will run, if any will: what only they need is made then.
+    `prepare` completes the payloads of the units that will run, if any will: what only they need is made then; `take`
+    gets their records as they come.
     """
     distinct = {unit.key: unit for unit in units}
     records: dict[str, Any] = {}
     for key in distinct:
         record = session.store.committed(key)
+        if record is not None and session.tries_again(key, record.get("failed")):
+            continue
         if record is not None and session.store.has_files(files(record)):
             records[key] = record
         elif record is not None:
@@ -41,6 +45,8 @@ def run_missing(
 
     def done(unit: Unit, result: Done) -> None:
         records[unit.key] = result.record
+        if take is not None:
+            take(unit, result.record)
 
     session.run(stage, progress, missing, done)
     return records

@@ -190,10 +190,7 @@ def _usable(session: Session, stage: Stage, key: str) -> dict[str, Any] | None:
     record = session.store.committed(key)
     if record is None:
         return None
-    if session.retry and key not in session.retried and _failed_rows(stage, record):
-        session.retried.add(key)
-        if not session.dry:
-            session.store.forget(key, later=True)
+    if session.tries_again(key, _failed_rows(stage, record)):
         return None
     then = record.get("kept_out", {}).get("limits", {})
     if any(getattr(stage.steps[0].limits, name) != bound for name, bound in then.items()):

@@ -130,14 +130,15 @@ def _judge(
 ) -> CorpusmillError | None:
     """Decide about a unit whose worker died: try again, with suspects if an operator was running, or give up.
 
-    Only passes try suspects apart; of any other unit a death is borne as often as one outside operators.
+    Suspects are the rows of the call that died; a call that is no row's (training, a reader) is borne as often as a
+    death outside operators.
     """
     unit.attempts += 1
     path = crumbs(unit.key)
     crumb = read_crumb(path) or Crumb("unknown")
     # The next worker may die before it leaves a word of its own.
     path.unlink(missing_ok=True)
-    if crumb.phase == OPERATOR and unit.kind == "pass":
+    if crumb.phase == OPERATOR and crumb.first >= 0:
         suspects = unit.payload.setdefault("suspects", [])
         # A death further on than any before is another document's, or another's fault: only standing still counts.
         further = crumb.first > max((last for _, _, last in suspects), default=-1)

@@ -13,9 +13,8 @@ from corpusmill.dataset.schema import union_schema
 from corpusmill.dataset.selection import Selection
 from corpusmill.dataset.store import FileRef, make_key
 from corpusmill.exchange.ranges import key_ranges
-from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.stages import Stage
-from corpusmill.runner.dedup_stage import DedupWork, dedup_work
+from corpusmill.runner.dedup_stage import DedupWork, dedup_work, sketch_payload
 from corpusmill.runner.exchange_inputs import rows_listed
 from corpusmill.runner.inputs import bound_entries
 from corpusmill.runner.merge_stage import run_merges
@@ -23,6 +22,7 @@ from corpusmill.runner.missing import run_missing
 from corpusmill.runner.segment_cut import CUTS
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
+from corpusmill.runner.withheld_stage import breaker_of, withhold
 
 _GROUP = 256
 """Parts that one unit hands repeats out to: it opens the file of every range, so it must serve many."""
@@ -36,6 +36,7 @@ def run_segment_stage(session: Session, stage: Stage) -> None:
     work = dedup_work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
     sketches = _run_sketches(session, work, progress)
+    work.entries, counts = withhold(session, stage, progress, work.entries, work.earlier, sketches)
     bases, total = [], 0
     for sketch in sketches:
         bases.append(total)
@@ -45,7 +46,7 @@ def run_segment_stage(session: Session, stage: Stage) -> None:
     shares = _run_shares(session, work, progress, sketches, bases, repeats)
     cut = _run_cuts(session, work, progress, sketches, shares)
     output = _publish(session, work, datasets, cut)
-    counts = StepCounts(sum(entry.rows for entry in work.entries[work.earlier :]), output.rows)
+    counts.rows_out = output.rows
     told = {"documents": 0, "segments": 0, "bytes": 0}
     for record in cut:
         if record is not None:
@@ -59,7 +60,7 @@ def run_segment_stage(session: Session, stage: Stage) -> None:
 
 def _run_sketches(session: Session, work: DedupWork, progress: StageProgress) -> list[dict[str, Any]]:
     """Sketch the parts that have no sketch under the options that change keys; return all in order."""
-    payload = {"operator": work.recipe, "deadline": work.stage.steps[0].limits.deadline}
+    payload = sketch_payload(session, work)
     units = [
         Unit(
             make_key("segment-sketch", work.key_print, entry.part.digest),
@@ -69,7 +70,7 @@ def _run_sketches(session: Session, work: DedupWork, progress: StageProgress) ->
         )
         for entry in work.entries
     ]
-    return _run(session, work, progress, units)
+    return _run(session, work, progress, units, take=breaker_of(work.stage))
 
 
 def _run_repeats(
@@ -151,8 +152,8 @@ def _run_cuts(
             continue
         key = make_key("segment-cut", work.print, entry.identity(), sketch["spans"], share)
         selection = entry.selection.to_json() if entry.selection else None
-        payload = {"operator": work.recipe, "part": entry.part.to_json(), "selection": selection}
-        payload |= {"spans": sketch["spans"], "share": share}
+        payload: dict[str, Any] = {"operator": work.recipe, "part": entry.part.to_json(), "selection": selection}
+        payload |= {"spans": sketch["spans"], "share": share, "deadline": work.deadline}
         units.append(Unit(key, "segment-cut", payload, weight=entry.part.file.bytes))
     records = iter(_run(session, work, progress, [unit for unit in units if unit is not None]))
     return [next(records) if unit is not None else None for unit in units]
@@ -164,6 +165,7 @@ def _run(
     progress: StageProgress,
     units: list[Unit],
     listed: Callable[[], dict[str, Any]] | None = None,
+    take: Callable[[Unit, dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Run the units of a phase that are not committed; return all records in order.
 
@@ -176,13 +178,13 @@ def _run(
         for unit in missing:
             unit.payload["inputs"] = inputs
 
-    records = run_missing(session, work.stage, progress, units, _files, prepare)
+    records = run_missing(session, work.stage, progress, units, _files, prepare, take)
     return [records[unit.key] for unit in units]
 
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
     """Return the files that a record of any of the phases names."""
-    named = [record[name] for name in ("keys", "rows", "spans", "repeats", "ledger") if record.get(name)]
+    named = [record[name] for name in ("keys", "rows", "refused", "spans", "repeats", "ledger") if record.get(name)]
     named += [share for share in record.get("shares", ()) if share]
     named += [record[name][2] for name in ("part", "cuts", "removed", "selection") if record.get(name)]
     return [FileRef.from_json(one) for one in named]

@@ -7,34 +7,29 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from corpusmill.dataset.listing import read_list
 from corpusmill.dataset.part import Part, read_part
 from corpusmill.dataset.selection import Selection, read_selection, write_selection
 from corpusmill.dataset.store import FileRef, Store
-from corpusmill.errors import CorpusmillError, OperatorError
 from corpusmill.exchange.column_file import read_columns, write_columns
 from corpusmill.exchange.repeated_segments import part_repeats, repeated_segments
 from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
-from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
-from corpusmill.runner.deadline import deadline, patient
+from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.segment_cut import CutPart
+from corpusmill.runner.sketching import Sketching
+from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 
 def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
     """Sketch the segments of all rows of a part, selected or not: the sketch then serves any selection of it."""
-    recipe, store = payload["operator"], workspace.store
-    operator = workspace.operator(recipe)
+    uses, store = payload["operator"]["uses"], workspace.store
     crumb = Breadcrumb(workspace.crumb_path(key))
-    writer = SegmentWriter(recipe["uses"])
-    for batch in read_part(store, Part.from_json(payload["part"]).file):
-        crumb.put(OPERATOR)
-        with deadline(patient(payload["deadline"])):
-            _sketch(writer, operator, batch, recipe["uses"])
-        crumb.put(READ)
+    sketching, writer = Sketching(payload, workspace, crumb), SegmentWriter(uses)
+    column = sketching.operator.column
+    sketching.run(lambda made: writer.add(made.sketch, made.chunk.batch.column(column), made.rank), writer.skip)
     keys, ranks, spans = (store.scratch(".arrow") for _ in range(3))
     writer.write(keys, ranks, spans)
     record = {
@@ -43,9 +38,10 @@ def run_segment_sketch(payload: Mapping[str, Any], workspace: Workspace, key: st
         "ranked": writer.has_rank,
         "spans": store.publish(spans).to_json(),
         "segments": writer.segments,
+        **sketching.refused(),
     }
     crumb.remove()
-    return store.commit(key, record, operators=recipe["uses"])
+    return store.commit(key, record, operators=uses)
 
 
 def run_segment_mask(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
@@ -83,41 +79,18 @@ def run_segment_cut(payload: Mapping[str, Any], workspace: Workspace, key: str) 
     part, selection = Part.from_json(payload["part"]), Selection.from_json(payload["selection"])
     mask = np.ones(part.rows, bool) if selection is None else read_selection(store, selection)
     spans = Spans.read(store.path(FileRef.from_json(payload["spans"])))
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    call = WholeCalls(recipe, crumb, payload["deadline"])
     cut = CutPart(store, workspace.operator(recipe), spans.take(_numbers(store, payload["share"])), mask)
     try:
         for batch in read_part(store, part.file):
-            cut.add(batch)
+            call(cut.add, batch)
         record = cut.finish()
-    except CorpusmillError:
+    except BaseException:
         cut.abandon()
         raise
-    except Exception as error:
-        cut.abandon()
-        raise OperatorError(
-            f"{recipe['uses']} raised {type(error).__name__} while it judged documents with segments cut: {error}",
-            where=recipe["step"],
-            expected="a number a row for every signal",
-            hint="correct measure_cut() of the operator",
-        ) from error
+    crumb.remove()
     return store.commit(key, record, operators=recipe["uses"])
-
-
-def _sketch(writer: SegmentWriter, operator: Any, batch: pa.RecordBatch, uses: str) -> None:
-    """Sketch a batch; when the operator raises, find the document and name it."""
-    try:
-        sketch, rank = operator.sketch(batch), operator.rank(batch)
-    except CorpusmillError:
-        raise
-    except Exception as error:
-        for row in range(batch.num_rows if batch.num_rows > 1 else 0):
-            _sketch(SegmentWriter(uses), operator, batch.slice(row, 1), uses)
-        raise OperatorError(
-            f"{uses} raised {type(error).__name__}: {error}",
-            where=f"document {batch.column('id')[0].as_py()}",
-            expected="a sketch of every document",
-            hint="take the document out with a filter before this step, or correct the operator",
-        ) from error
-    writer.add(sketch, batch.column(operator.column), rank)
 
 
 def _publish_numbers(store: Store, numbers: npt.NDArray[Any]) -> list[Any]:

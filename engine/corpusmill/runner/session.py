@@ -13,7 +13,7 @@ from typing import Any
 from corpusmill.dataset.artifact import Artifact
 from corpusmill.dataset.inventory import files_in
 from corpusmill.dataset.manifest import Dataset
-from corpusmill.dataset.store import Store
+from corpusmill.dataset.store import FileRef, Store
 from corpusmill.errors import StoreError
 from corpusmill.ledger.counts import StepCounts
 from corpusmill.plan.checked import CheckedSpec, CheckedStep
@@ -128,6 +128,21 @@ class Session:
         """Return the ingredients as they are stored and shown: no secret among the options."""
         redacted = self.checked.spec.redact_values
         return {step: {**parts, "options": redacted(parts.get("options"))} for step, parts in self.ingredients.items()}
+
+    def tries_again(self, key: str, failed: Any) -> bool:
+        """Say whether work in which documents `failed` is to be done again, which it is once; its record goes then."""
+        if not (self.retry and failed) or key in self.retried:
+            return False
+        self.retried.add(key)
+        if not self.dry:
+            self.store.forget(key, later=True)
+        return True
+
+    def list_quarantine(self, stage: Stage, counts: StepCounts, files: Iterable[Any]) -> None:
+        """List quarantine files of a step outside passes, and count what is in them."""
+        paths = [f"{self.store.uri}/{FileRef.from_json(file).name}" for file in files]
+        self.quarantines += [{"step": stage.id, "steps": [stage.id], "path": path} for path in paths]
+        self.quarantined += sum(counts.quarantined.values())
 
     def crumb(self, key: str) -> Path:
         """Where a unit's worker leaves its breadcrumb."""

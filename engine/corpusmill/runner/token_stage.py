@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpusmill.dataset.artifact import Artifact, artifact_folder
+from corpusmill.dataset.manifest import Entry
 from corpusmill.dataset.store import FileRef, make_key
+from corpusmill.ledger.counts import StepCounts
+from corpusmill.plan.checked import CheckedStep
 from corpusmill.plan.fingerprint import build_operator, recipe
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.limits import check_limits
 from corpusmill.runner.missing import run_missing
 from corpusmill.runner.references import resolve_reference
-from corpusmill.runner.session import Session
+from corpusmill.runner.session import Session, count_row
 from corpusmill.runner.tokens import TokenPart, TokenSet, TokenSplit
 from corpusmill.runner.unit import Unit
 
@@ -24,9 +29,11 @@ def run_token_stage(session: Session, stage: Stage) -> None:
     assert isinstance(tokenizer, Artifact)
     _, entries = bound_entries(session, step, "documents")
     add_end = bool(getattr(step.options, "add_end", True))
-    units = [_encode_unit(entry, tokenizer.digest, step.column, add_end) for entry in entries]
+    batch_bytes = session.checked.spec.run.batch_bytes
+    units = [_encode_unit(entry, step, tokenizer.digest, batch_bytes, add_end) for entry in entries]
     progress = session.start_stage(stage, len(units) + 1, 0)
     records = run_missing(session, stage, progress, units, _files)
+    counts = _counts(session, stage, entries, [records[unit.key] for unit in units])
     parts = [TokenPart.from_json(records[unit.key]["part"]) for unit in units]
     made = session.fingerprint(step, operator)
     payload = {"operator": recipe(step, session.seed, session.base), "parts": [part.to_json() for part in parts]}
@@ -41,26 +48,54 @@ def run_token_stage(session: Session, stage: Stage) -> None:
         {label: TokenSplit.from_json(split) for label, split in splits.items()},
     )
     session.results[step.id, None] = output
-    session.finish_stage(progress, output, sum(part.rows for part in parts), {})
+    session.finish_stage(progress, output, sum(part.rows for part in parts), counts)
 
 
-def _encode_unit(entry: Any, tokenizer: str, column: str, add_end: bool) -> Unit:
+def _encode_unit(entry: Entry, step: CheckedStep, tokenizer: str, batch_bytes: int, add_end: bool) -> Unit:
     selection = entry.selection.to_json() if entry.selection else None
     payload = {
         "part": entry.part.to_json(),
         "selection": selection,
         "split": None,
-        "tokenizer": tokenizer,
-        "column": column,
-        "add_end": add_end,
+        "encoder": {
+            "uses": step.uses,
+            "step": step.id,
+            "tokenizer": tokenizer,
+            "column": step.column,
+            "add_end": add_end,
+        },
+        "deadlines": [step.limits.deadline],
+        "batch_bytes": batch_bytes,
     }
-    key = make_key("encode", tokenizer, column, add_end, entry.identity())
+    key = make_key("encode", tokenizer, step.column, add_end, entry.identity())
     return Unit(key, "encode", payload, weight=entry.part.file.bytes)
+
+
+def _counts(
+    session: Session, stage: Stage, entries: Sequence[Entry], records: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the counts of a step that left documents out, and list them; raises BadRecordLimit for too many.
+
+    Otherwise nothing: tokens are no documents, and all that came in have theirs.
+    """
+    if not any("failed" in record for record in records):
+        return {}
+    (step,) = stage.steps
+    encoded = sum(TokenPart.from_json(record["part"]).rows for record in records)
+    counts = StepCounts(sum(entry.rows for entry in entries), encoded)
+    for record in records:
+        for reason, rows in record.get("failed", {}).items():
+            counts.quarantine(reason, rows)
+    counts.check(step.id)
+    session.list_quarantine(stage, counts, [record["quarantine"] for record in records if "quarantine" in record])
+    check_limits(session, stage, [counts])
+    return {step.id: count_row(step, counts, 0.0)}
 
 
 def _files(record: dict[str, Any]) -> list[FileRef]:
     if "part" in record:
-        return [TokenPart.from_json(record["part"]).file]
+        left_out = [FileRef.from_json(record["quarantine"])] if "quarantine" in record else []
+        return [TokenPart.from_json(record["part"]).file, *left_out]
     return [TokenSplit.from_json(split).file for split in record["splits"].values()]
 
 

@@ -30,6 +30,7 @@ _UNITS = {
     "pass": "pass_unit:run_pass",
     "identify": "identify_unit:run_identify",
     "sketch": "dedup_units:run_sketch",
+    "withhold": "withheld_unit:run_withhold",
     "merge": "merge_units:run_merge",
     "merge-masks": "merge_units:run_merge_masks",
     "join": "dedup_units:run_join",

@@ -12,7 +12,7 @@ from corpusmill.dataset.hashing import hash_json
 from corpusmill.dataset.store import Store
 from corpusmill.plugin.finder import load_registry
 from corpusmill.plugin.local import LocalPlugin
-from corpusmill.plugin.operator import Context, Operator
+from corpusmill.plugin.operator import Context
 from corpusmill.plugin.resolve import resolve
 from corpusmill.plugin.surroundings import undisturbed
 
@@ -36,12 +36,13 @@ class Workspace:
         """Values that must be in nothing a unit records -> what is shown in their place."""
         self.pools: Any = None
         """Pools of model actors that serve steps of the unit at hand; None where operators run in place."""
-        self._operators: dict[str, Operator] = {}
+        self._operators: dict[str, Any] = {}
 
     def operator(self, recipe: Mapping[str, Any]) -> Any:
         """Return the operator of a recipe, built and set up once.
 
-        A recipe holds uses, options, column, step, seed, base, device, and the artifacts of ports by digest.
+        A recipe holds uses, options, column, step, seed, base, device, and the artifacts of ports by digest; that of an
+        encoder has its tokenizer's digest in place of options.
         """
         key = hash_json(recipe)
         if key not in self._operators:
@@ -58,11 +59,16 @@ class Workspace:
         """Return a handle on an artifact: digest and a local, verified folder."""
         return SimpleNamespace(digest=digest, path=artifact_folder(self.store, open_artifact(self.store, digest)))
 
-    def _build(self, recipe: Mapping[str, Any]) -> Operator:
+    def _build(self, recipe: Mapping[str, Any]) -> Any:
         with undisturbed():
             return self._make(recipe)
 
-    def _make(self, recipe: Mapping[str, Any]) -> Operator:
+    def _make(self, recipe: Mapping[str, Any]) -> Any:
+        if "tokenizer" in recipe:
+            from corpusmill.runner.encoder import Encoder
+
+            folder = self.artifact(recipe["tokenizer"]).path
+            return Encoder(folder, recipe["column"], add_end=recipe["add_end"])
         operator_class = resolve(self.registry.lookup(recipe["uses"]))
         options = operator_class.Options.model_validate(recipe["options"])
         inputs = {port: self.artifact(digest) for port, digest in recipe.get("artifacts", {}).items()}

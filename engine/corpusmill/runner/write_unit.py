@@ -18,7 +18,9 @@ from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
 from corpusmill.dataset.selection import Selection
 from corpusmill.errors import StoreError
+from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.guard import DISK_FULL
+from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 RECORDS = ".records"
@@ -34,20 +36,25 @@ def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dic
     if finished is not None:
         return finished
     try:
-        record = _encode(payload, workspace, staging / name, beside(staging / RECORDS / key))
+        crumb = Breadcrumb(workspace.crumb_path(key))
+        call = WholeCalls(payload["operator"], crumb)
+        record = _encode(payload, workspace, staging / name, beside(staging / RECORDS / key), call)
+        crumb.remove()
         replace_file(noted, canonical_json(record))
     except OSError as error:
         raise _not_written(error, staging, payload) from error
     return record
 
 
-def _encode(payload: Mapping[str, Any], workspace: Workspace, target: Path, building: Path) -> dict[str, Any]:
+def _encode(
+    payload: Mapping[str, Any], workspace: Workspace, target: Path, building: Path, call: WholeCalls
+) -> dict[str, Any]:
     operator = workspace.operator(payload["operator"])
     schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
     rows = _Counted(_batches(payload, workspace, schema))
     try:
         with io.BufferedWriter(DiskFile(building), 1 << 20) as sink:
-            operator.encode(schema, rows, sink)
+            call(operator.encode, schema, rows, sink)
         disk().sync_file(building)
         checksum, size = hash_file(building)
         rename_file(building, target)

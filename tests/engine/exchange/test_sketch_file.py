@@ -89,6 +89,30 @@ def test_nan_ranks_last(tmp_path):
     assert ranks.tolist() == [np.inf, -np.inf, 2.5]
 
 
+def test_skipped_rows_are_nobodys_duplicates(tmp_path):
+    """Rows of which nothing is known have no keys, rank last and have blank evidence; the others keep their numbers."""
+    writer, key, rows = SketchWriter(), np.array([7], np.uint64), np.array([0])
+    writer.skip(2)
+    writer.add(Sketch(key, rows, np.array([[5]], np.uint32)), 1, np.array([1.5]))
+    writer.skip(1)
+    writer.add(Sketch(key, rows, np.array([[6]], np.uint32)), 1, np.array([0.5]))
+    writer.skip(0)
+    writer.write(tmp_path / "keys", tmp_path / "rows")
+    sketch = SketchFile(tmp_path / "keys", tmp_path / "rows")
+    assert sketch.slice(0, KEY_SPACE).row.tolist() == [2, 4]
+    assert sketch.rank(np.arange(5)).tolist() == [np.inf, np.inf, 1.5, np.inf, 0.5]
+    assert sketch.evidence(np.arange(5)).ravel().tolist() == [0, 0, 5, 0, 6]
+
+
+def test_a_part_of_skipped_rows_alone(tmp_path):
+    """Keys there are none, nor row data."""
+    writer = SketchWriter()
+    writer.skip(3)
+    writer.write(tmp_path / "keys", tmp_path / "rows")
+    assert (writer.rows, writer.has_row_data, writer.has_rank) == (3, False, False)
+    assert not len(SketchFile(tmp_path / "keys").slice(0, KEY_SPACE).row)
+
+
 def test_no_row_data_no_file(tmp_path):
     """A sketch without rank and evidence makes one file."""
     writer = SketchWriter()
