@@ -80,7 +80,9 @@ def _example(record: RunRecord) -> str | None:
 
 
 def _short(path: str) -> str:
-    """Return the path as seen from here where that is shorter to type."""
+    """Return the path as seen from here where that is shorter to type; a URI stays as it is."""
+    if "://" in path:
+        return path
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:

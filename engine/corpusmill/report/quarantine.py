@@ -12,7 +12,7 @@ from corpusmill.errors import StoreError, UsageError
 from corpusmill.report.plain import count, table, visible
 from corpusmill.runner.bad_records import BadReason, BadRecord, BadRecords
 from corpusmill.runner.command import FILE_NAME as COMMAND
-from corpusmill.runner.records import DEFAULT_STORE, RunRecord, list_runs
+from corpusmill.runner.records import RunRecord, list_runs
 
 _WORDS = 100
 """Characters shown of what a record holds and of what was said about it."""
@@ -149,6 +149,4 @@ def _retry(record: RunRecord) -> str:
     """Return the command, as short as it can be typed from here."""
     newest = list_runs(record.folder.parent.parent.parent, record.name)[-1].timestamp == record.timestamp
     name = record.name if newest else f"{record.name}@{record.timestamp}"
-    here = Path(record.store) in (Path(DEFAULT_STORE), Path.cwd() / DEFAULT_STORE)
-    place = "" if here else f" --store {shlex.quote(visible(record.store))}"
-    return f"corpusmill retry {shlex.quote(visible(name))}{place}"
+    return f"corpusmill retry {shlex.quote(visible(name))}{visible(record.place)}"

@@ -65,7 +65,7 @@ def collect_bad_records(record: RunRecord, step: str | None = None, limit: int =
 
     Raises UsageError for a step that the run does not have and for a run that has not ended.
     """
-    _expect_ended(record)
+    record.expect_ended()
     _expect_step(record, step)
     found: dict[tuple[str, str], BadReason] = {}
     for steps, table in quarantine_tables(record):
@@ -83,7 +83,7 @@ def collect_bad_records(record: RunRecord, step: str | None = None, limit: int =
 
 def iterate_bad_records(record: RunRecord, step: str | None = None) -> Iterator[BadRecord]:
     """Yield all records in a run's quarantine (of one step), one shard in memory at a time, in input order."""
-    _expect_ended(record)
+    record.expect_ended()
     _expect_step(record, step)
     for steps, table in quarantine_tables(record):
         for row in table.to_pylist():
@@ -124,17 +124,6 @@ def _name(steps: Sequence[str], place: int) -> str:
     return steps[min(max(place, 0), len(steps) - 1)]
 
 
-def _expect_ended(record: RunRecord) -> None:
-    if record.outputs:
-        return
-    raise UsageError(
-        f"run {record.name!r} ({record.timestamp}) has left no outputs: it is {record.status}",
-        where=str(record.folder),
-        expected="a run that has ended, well or not",
-        hint=f"corpusmill status {record.name}",
-    )
-
-
 def _expect_step(record: RunRecord, step: str | None) -> None:
     known = [str(one["id"]) for stage in record.plan.get("stages", []) for one in stage["steps"]]
     if step is None or step in known:
@@ -144,5 +133,5 @@ def _expect_step(record: RunRecord, step: str | None) -> None:
         f"run {record.name!r} has no step {step!r}",
         where=str(record.folder),
         expected="one of " + ", ".join(known),
-        hint=f"did you mean {close!r}?" if close else f"corpusmill status {record.name}",
+        hint=f"did you mean {close!r}?" if close else f"corpusmill status {record.name}{record.place}",
     )

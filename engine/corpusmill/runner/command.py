@@ -16,7 +16,7 @@ from corpusmill.dataset.hashing import hash_bytes
 from corpusmill.errors import UsageError
 from corpusmill.plan.check import check
 from corpusmill.plan.checked import CheckedSpec
-from corpusmill.runner.records import RunRecord
+from corpusmill.runner.records import DEFAULT_STORE, RunRecord
 from corpusmill.spec.model import Spec
 from corpusmill.spec.overrides import Override
 
@@ -87,6 +87,8 @@ class Command:
         words += [word for name in self.given.blocked for word in ("--no-plugin", name)]
         words += [word for name, value in self.given.settings.items() for word in (_OPTION_OF[name], str(value))]
         words += [word for name, value in self.options.items() if value for word in (f"--{name}", str(value))]
+        store = self.record.store if "://" in self.record.store else str(Path(self.record.store).resolve())
+        words += [] if store == str((self.folder / DEFAULT_STORE).resolve()) else ["--store", store]
         return shlex.join([*words, "--retry"])
 
     def expect_there(self) -> None:
@@ -146,8 +148,10 @@ def describe_command(spec: Spec, options: RunOptions) -> dict[str, Any]:
     return hidden
 
 
-def recorded_command(record: RunRecord, params: Mapping[str, Any] = MappingProxyType({})) -> Command:
-    """Return the command of a run, with other values for some params.
+def recorded_command(
+    record: RunRecord, params: Mapping[str, Any] = MappingProxyType({}), sets: Sequence[Override] = ()
+) -> Command:
+    """Return the command of a run, with other values for some params, and further options of steps.
 
     Raises UsageError for a run that left none, and where a param held a secret that is not set now.
     """
@@ -155,7 +159,7 @@ def recorded_command(record: RunRecord, params: Mapping[str, Any] = MappingProxy
         told = json.loads((record.folder / FILE_NAME).read_bytes())
         held = {name: value for name, value in told["params"].items() if name not in params}
         given = Given(
-            [one if isinstance(one, str) else (one[0], one[1]) for one in told["sets"]],
+            [*(one if isinstance(one, str) else (one[0], one[1]) for one in told["sets"]), *sets],
             {name: _given_again(name, value, told["from_environment"]) for name, value in held.items()} | dict(params),
             told["profile"],
             told["blocked"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class RunRecord:
         return recorded if "://" in recorded else str(self.folder.parent.parent.parent)
 
     @property
+    def place(self) -> str:
+        """What a command typed here needs to find this run's store: nothing, or ` --store URI`."""
+        return place_of(self.store)
+
+    @property
     def datasets(self) -> dict[str, Mapping[str, Any]]:
         """Step -> its default output, where that is documents; what steps put aside (`near.removed`) is left out."""
         made: Mapping[str, Mapping[str, Any]] = self.outputs.get("outputs") or {}
@@ -88,6 +94,19 @@ class RunRecord:
         names = sorted(by_step, key=lambda name: places.get(name.partition(".")[0], len(places)))
         return {name: by_step[name] for name in names}
 
+    def expect_ended(self) -> None:
+        """Raise UsageError for a run that goes on or was killed: it has left no outputs to look at."""
+        if self.outputs:
+            return
+        root = self.folder.parent.parent.parent
+        ended = [one for one in list_runs(root, self.name) if one.outputs]
+        raise UsageError(
+            f"run {self.name!r} ({self.timestamp}) has left no outputs: it is {self.status}",
+            where=str(self.folder),
+            expected=f"a run that has ended, well or not{f', as {self.name}@{ended[-1].timestamp}' if ended else ''}",
+            hint=f"corpusmill status {self.name}{self.place}",
+        )
+
     def output(self, step: str) -> Mapping[str, Any]:
         """Return what a step left; raises UsageError with the nearest step."""
         outputs: Mapping[str, Any] = self.outputs.get("outputs", {})
@@ -98,8 +117,14 @@ class RunRecord:
             f"run {self.name!r} ({self.timestamp}, {self.status}) has no output {step!r}",
             where=str(self.folder / "outputs.json"),
             expected="one of " + (", ".join(outputs) or "none: nothing was published"),
-            hint=f"corpusmill show run:{self.name}@{self.timestamp}/{close}" if close else None,
+            hint=f"corpusmill show run:{self.name}@{self.timestamp}/{close}{self.place}" if close else None,
         )
+
+
+def place_of(store: Path | str) -> str:
+    """Return what a command typed here needs to find a store: nothing for the default one, or ` --store URI`."""
+    here = str(store) in (DEFAULT_STORE, str(Path(DEFAULT_STORE).absolute()))
+    return "" if here else f" --store {shlex.quote(str(store))}"
 
 
 def list_runs(store: Path | str, name: str | None = None) -> list[RunRecord]:
@@ -131,7 +156,7 @@ def latest_run(store: Path | str, name: str, timestamp: str | None = None) -> Ru
             f"{len(times) or 'no'} runs of {name!r} at {timestamp!r}",
             where=str(root / name),
             expected="one of " + (", ".join(_folders(root / name)) or "none: the folder is empty"),
-            hint=f"corpusmill status {name}",
+            hint=f"corpusmill status {name}{place_of(store)}",
         )
     time = timestamp if timestamp in times else times[-1]
     return RunRecord(name, str(time), root / name / str(time))

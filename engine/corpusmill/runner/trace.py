@@ -46,6 +46,7 @@ def locate(record: RunRecord, document: str) -> Located:
 
     Raises UsageError when no document fits, or several do.
     """
+    record.expect_ended()
     for wanted in parse_document(document):
         removals, kept = find_removals(record, wanted), find_kept(record, wanted)
         if not removals and not _last_datasets(record) & set(kept):
@@ -112,13 +113,13 @@ def _one(
             f"{document!r} does not name a document",
             where=str(record.folder),
             expected=f"an id, at least its first {SHORTEST_PREFIX} characters, or FILE@OFFSET",
-            hint="corpusmill show run:NAME/STEP lists ids",
+            hint=f"`corpusmill show run:{record.name}@{record.timestamp}/STEP{record.place}` lists ids",
         )
     raise UsageError(
         f"no document {document!r} in run {record.name!r} ({record.timestamp}, {record.status})",
         where=str(record.folder),
         expected="the id of a document it removed or kept, or FILE@OFFSET as the ledger names files",
-        hint=f"corpusmill show run:{record.name}@{record.timestamp}/STEP lists ids; corpusmill status {record.name}",
+        hint=f"`corpusmill show run:{record.name}@{record.timestamp}/STEP{record.place}` lists ids",
     )
 
 

@@ -156,8 +156,8 @@ class Spec:
         """Return `FILE:LINE:COLUMN, step ID` of a value in a step; `step ID` alone where the spec is no file."""
         step = self.step(step_id)
         mark = step.place(*path) if step is not None else Mark()
-        file = mark.origin or self.path
-        return f"{file}:{mark.line}:{mark.column}, step {step_id}" if file and mark.line else f"step {step_id}"
+        place = f"{mark.origin or self.path}:{mark.line}:{mark.column}" if mark.line and self.path else mark.origin
+        return ", ".join([*([place] if place else []), f"step {step_id}"])
 
     def redact(self, text: str) -> str:
         """Return a text with values of `${env:X}` hidden; use it on all that is shown, logged or stored."""

@@ -124,6 +124,15 @@ def test_everything_the_run_was_given_is_given_again(
     assert all(word in line[2] for word in (*words[1::2], "--executor inline"))
 
 
+def test_options_may_come_on_top(desk: Desk) -> None:
+    """What an error of the retry advises, such as `--set export.replace=true`, can be given to it."""
+    assert desk.run("--set", "judge.most=60")["counts"]["judge"]["removed"] == {}
+    desk.mend()
+    again, said = desk.type("retry", "bench", "--set", "judge.most=40", "--json")
+    assert again["counts"]["judge"]["removed"] == {"length": 1}
+    assert "--set judge.most=60 --set judge.most=40" in said
+
+
 def test_the_quarantine_names_the_command(desk: Desk) -> None:
     """What it prints can be typed, and takes what it lists."""
     desk.run("--param", "most=40")
@@ -183,7 +192,8 @@ def test_a_folder_that_is_gone_is_said(desk: Desk, tmp_path: Path, monkeypatch: 
     command.write_text(command.read_text().replace(str(tmp_path), str(tmp_path / "gone")))
     _, said = desk.type("retry", "bench", "--store", "elsewhere", code=2)
     assert f"the folder it was started in is gone: '{tmp_path / 'gone'}'" in said
-    assert "next: in another folder: corpusmill run bench.yaml --executor inline --retry" in said
+    again = f"corpusmill run bench.yaml --executor inline --store {tmp_path / 'elsewhere'} --retry"
+    assert f"next: in another folder: {again}" in said
 
 
 def test_a_run_without_a_record_says_what_to_type(desk: Desk) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from corpusmill.report.commands import next_commands
+from corpusmill.report.ending import _short
 from corpusmill.report.funnel import build_funnel
 from corpusmill.report.summary import summarise
 from corpusmill.runner.journal import Event
@@ -121,3 +123,10 @@ def test_next_commands_move_the_threshold_that_matters(outputs: dict[str, Any], 
     """Without a `threshold`, the step that removed most offers its own limit, moved."""
     del plan["stages"][3]["steps"][0]["options"]["threshold"]
     assert next_commands(outputs, plan=plan, spec="a.yaml")[1] == "corpusmill plan a.yaml --set quality.min_words=40"
+
+
+def test_a_bucket_is_named_as_it_is_typed() -> None:
+    """A path is shortened to what it is called from here; a URI is no path."""
+    assert _short("s3://mill/hunt") == "s3://mill/hunt"
+    assert _short(str(Path.cwd() / "store")) == "store"
+    assert _short("/somewhere/else") == "/somewhere/else"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -177,8 +178,9 @@ def test_expected_numbers_hold(filled: Any) -> None:
 def test_another_number_of_records_fails_the_run_and_costs_nothing(filled: Any) -> None:
     """Both numbers are told, nothing is published, and with the right one nothing is read again."""
     steps = [read(expect={"rows": 31}), filled.mark("one")]
-    with pytest.raises(InputError, match="30 records read, where `expect` says 31"):
+    with pytest.raises(InputError, match="30 records read, where `expect` says 31") as caught:
         filled.run(steps)
+    assert re.search(r"spec-\d+\.yaml:1:\d+, step read$", str(caught.value.where))
     assert published(filled) == []
     filled.calls()
     assert filled.forecast(steps)["one"].state == "fails"

@@ -63,7 +63,7 @@ def test_a_misspelt_output_names_the_nearest(tmp_path: Path) -> None:
     make_run(tmp_path, "quick", "T1", {"outputs": {"split": {"kind": "documents"}}})
     with pytest.raises(UsageError) as caught:
         latest_run(tmp_path, "quick").output("splt")
-    assert caught.value.hint == "corpusmill show run:quick@T1/split"
+    assert caught.value.hint == f"corpusmill show run:quick@T1/split --store {tmp_path}"
 
 
 def test_status_comes_from_the_outputs(tmp_path: Path) -> None:
