@@ -390,12 +390,16 @@ class Score(Annotator):
         action: str = option("none", help="what to do", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
         leak: int = option(0, help="bytes that stay behind after each batch", affects_result=False)
+        loads: str = option("", help="folder of marks, one for each process that loads it", affects_result=False)
+        file: str = option("model.txt", help="file of the model", affects_result=False)
 
     def adds(self):
         return {"score": pa.int64()}
 
     def setup(self):
-        self.size = len((self.context.inputs["model"].path / "model.txt").read_text())
+        if self.options.loads:
+            tell(self.options.loads, f"load-{os.getpid()}")
+        self.size = len((self.context.inputs["model"].path / self.options.file).read_text())
 
     def annotate(self, batch):
         texts = batch.column("text").to_pylist()

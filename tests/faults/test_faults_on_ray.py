@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from corpusmill.errors import ExecutorError
+from corpusmill.errors import ExecutorError, OperatorError
 from corpusmill.runner.unit import Failed, Unit
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -103,6 +104,27 @@ def test_a_document_that_kills_actors_is_excluded(pit: Any, cluster: None) -> No
     (bad,) = pit.quarantine(outputs)
     assert bad["reason"] == "crashed (signal 11)"
     assert pit.tree() == pit.tree("inline")
+
+
+def test_a_model_is_loaded_by_its_actors_alone(pit: Any, cluster: None) -> None:
+    """Two actors hold it, and none of the workers that send them documents: those may have neither memory nor GPU."""
+    pit.documents(files=6)
+    loads = pit.root / "loads"
+    loads.mkdir()
+    steps = model_steps(pit, loads=str(loads))
+    steps[-1]["resources"] = {"actors": 2}
+    pit.run(steps, executor="ray")
+    assert len(list(loads.iterdir())) == 2
+
+
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_a_model_that_cannot_be_loaded_is_told(pit: Any, cluster: None, executor: str) -> None:
+    """Step, plugin, cause and line, without a traceback and without Ray's words on actors; no document is blamed."""
+    pit.documents()
+    with pytest.raises(OperatorError) as caught:
+        pit.run(model_steps(pit, file="weights.bin"), executor=executor)
+    assert caught.value.what.startswith("annotate.score raised FileNotFoundError while it was set up: ")
+    assert re.match(r"step judge, faulty\.py:\d+ in setup, shard", str(caught.value.where))
 
 
 def test_a_start_that_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ class Isolation:
         """Return the check for `Guard.before`, or None for a unit that nothing is suspected of."""
         if not payload.get("suspects"):
             return None
-        homes = [home_of(type(workspace.operator(recipe))) for recipe in recipes]
+        homes = [home_of(type(workspace.declared(recipe))) for recipe in recipes]
         return Isolation(payload["suspects"], Trial(workspace.settings), recipes, crumb, payload["deadlines"], homes)
 
     def __call__(self, step: int, chunk: Chunk) -> dict[int, str]:

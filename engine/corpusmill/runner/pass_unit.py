@@ -72,7 +72,12 @@ class _Attempt:
         self._source = {**payload["source"], "skip": skip}
         recipes = payload["operators"]
         self.names = [recipe["uses"] for recipe in recipes]
-        self.operators = [workspace.operator(recipe) for recipe in recipes]
+        # A model that a pool holds is loaded there alone.
+        pooled = workspace.pools or {}
+        self.operators = [
+            workspace.declared(recipe) if step in pooled else workspace.operator(recipe)
+            for step, recipe in enumerate(recipes)
+        ]
         self._from_files = payload["source"]["kind"] == "files"
         first = 1 if self._from_files else 0
         self._schemas = [_schema(text) for text in payload["schemas"]]

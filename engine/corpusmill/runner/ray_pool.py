@@ -11,7 +11,7 @@ import pyarrow as pa
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
-from corpusmill.errors import ExecutorError
+from corpusmill.errors import CorpusmillError, ExecutorError
 from corpusmill.runner.fatigue import memory_limit, private_memory
 from corpusmill.runner.guard import PoolLost
 from corpusmill.runner.ray_needs import asked, room_for
@@ -26,12 +26,20 @@ class ModelActor:
     """
 
     def __init__(self, settings: Mapping[str, Any], recipe: Mapping[str, Any]):
-        self._operator = workspace_for(settings).operator(recipe)
+        self._operator: Any = None
+        self._broken: CorpusmillError | None = None
+        try:
+            self._operator = workspace_for(settings).operator(recipe)
+        except CorpusmillError as error:
+            # Raised here it would come back as Ray's words on an actor that died.
+            self._broken = error
         self._limit = private_memory() + memory_limit(settings)
         self._nowhere = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the actor
 
     def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> dict[str, pa.Array]:
         """Return the operator's columns for a batch; an actor that is overdue ends itself."""
+        if self._broken is not None:
+            raise self._broken
         if private_memory() > self._limit:
             os._exit(0)
         if deadline is not None:

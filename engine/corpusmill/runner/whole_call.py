@@ -35,7 +35,7 @@ class WholeCalls:
         try:
             with deadline(patient(self.seconds)):
                 return method(*arguments)
-        except (CorpusmillError, OSError):
+        except CorpusmillError:
             raise
         except Exception as error:
             if is_disk_full(error):
@@ -45,15 +45,23 @@ class WholeCalls:
             self.crumb.put(READ)
 
 
-def raised(recipe: Mapping[str, Any], error: Exception) -> OperatorError:
-    """Return what an operator raised, told with its step and its line."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+def raised(recipe: Mapping[str, Any], error: Exception, when: str = "") -> OperatorError:
+    """Return what an operator raised, told with its step and its line; `when`: not while it worked."""
     return OperatorError(
-        f"{recipe['uses']} raised {type(error).__name__}: {error}",
-        where=f"step {recipe['step']}, {Path(last.filename).name}:{last.lineno} in {last.name}",
+        f"{recipe['uses']} raised {type(error).__name__}{when}: {error}",
+        where=f"step {recipe['step']}, {_line(error)}",
         expected="an operator that raises on nothing it is given",
         hint=f"corpusmill plugins show {recipe['uses']}",
     )
+
+
+def _line(error: Exception) -> str:
+    """Name the last line of the plugin's own code that led to an error: what a library did there says less."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
+    home = next((package for package in packages if package != "corpusmill"), "corpusmill")
+    frame, line = [one for one, package in zip(frames, packages, strict=True) if package == home][-1]
+    return f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
 
 
 def is_disk_full(error: Exception) -> bool:

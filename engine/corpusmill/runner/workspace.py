@@ -10,11 +10,13 @@ from typing import Any
 from corpusmill.dataset.artifact import artifact_folder, open_artifact
 from corpusmill.dataset.hashing import hash_json
 from corpusmill.dataset.store import Store
+from corpusmill.errors import CorpusmillError
 from corpusmill.plugin.finder import load_registry
 from corpusmill.plugin.local import LocalPlugin
 from corpusmill.plugin.operator import Context
 from corpusmill.plugin.resolve import resolve
 from corpusmill.plugin.surroundings import undisturbed
+from corpusmill.runner.whole_call import is_disk_full, raised
 
 _KEPT_OPERATORS = 64
 
@@ -42,14 +44,18 @@ class Workspace:
         """Return the operator of a recipe, built and set up once.
 
         A recipe holds uses, options, column, step, seed, base, device, and the artifacts of ports by digest; that of an
-        encoder has its tokenizer's digest in place of options.
+        encoder has its tokenizer's digest in place of options. Raises OperatorError for one that cannot be set up.
         """
         key = hash_json(recipe)
         if key not in self._operators:
             if len(self._operators) >= _KEPT_OPERATORS:
                 self._operators.pop(next(iter(self._operators)))
-            self._operators[key] = self._build(recipe)
+            self._operators[key] = self._build(recipe, ready=True)
         return self._operators[key]
+
+    def declared(self, recipe: Mapping[str, Any]) -> Any:
+        """Return the operator of a recipe as it says what it does, not set up: no model is loaded."""
+        return self._build(recipe, ready=False)
 
     def crumb_path(self, key: str) -> Path:
         """Return where the breadcrumb of a unit lies; the driver on the same machine reads it after a death."""
@@ -59,11 +65,18 @@ class Workspace:
         """Return a handle on an artifact: digest and a local, verified folder."""
         return SimpleNamespace(digest=digest, path=artifact_folder(self.store, open_artifact(self.store, digest)))
 
-    def _build(self, recipe: Mapping[str, Any]) -> Any:
+    def _build(self, recipe: Mapping[str, Any], *, ready: bool) -> Any:
         with undisturbed():
-            return self._make(recipe)
+            try:
+                return self._make(recipe, ready=ready)
+            except CorpusmillError:
+                raise
+            except Exception as error:
+                if is_disk_full(error):
+                    raise
+                raise raised(recipe, error, " while it was set up") from error
 
-    def _make(self, recipe: Mapping[str, Any]) -> Any:
+    def _make(self, recipe: Mapping[str, Any], *, ready: bool) -> Any:
         if "tokenizer" in recipe:
             from corpusmill.runner.encoder import Encoder
 
@@ -83,5 +96,6 @@ class Workspace:
         operator = operator_class(options, context)
         if recipe.get("state") and hasattr(operator, "restore"):
             operator.restore(recipe["state"])
-        operator.setup()
+        if ready:
+            operator.setup()
         return operator
