@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import orjson
 import pytest
 
 from corpusmill.dataset.store import Store
-from corpusmill.errors import RunLocked
+from corpusmill.errors import RunLocked, StoreError
 from corpusmill.runner import lease as lease_room
 from corpusmill.runner.family import process_space, process_start
 from corpusmill.runner.lease import STALE, Lease
@@ -192,7 +193,7 @@ RACER = """
 import sys
 from pathlib import Path
 from corpusmill.dataset.store import Store
-from corpusmill.errors import RunLocked
+from corpusmill.errors import RunLocked, StoreError
 from corpusmill.runner.lease import Lease
 
 folder, number, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -265,3 +266,10 @@ def test_the_second_run_refuses_or_waits(pit: Any, until: Any) -> None:
     out, err = third.communicate(timeout=90)
     assert third.returncode == 0, err
     assert orjson.loads(out)["outputs"] == pit.outputs()["outputs"]
+
+
+def test_a_run_whose_store_is_removed_ends_with_its_own_error(path: Path) -> None:
+    """Giving back a lease that is no longer there must not take the place of why the run ended."""
+    with pytest.raises(StoreError, match="it is gone"), lease(path):
+        shutil.rmtree(path.parent.parent)
+        raise StoreError("it is gone")

@@ -77,12 +77,10 @@ def artifact_folder(store: Store, artifact: Artifact) -> Path:
     """Return a local folder with the artifact's files, verified; a local store's own folder is used as is."""
     folder: Path | None = None
     for name, checksum, _ in artifact.files:
-        path = store.storage.fetch(f"{artifact.folder}/{name}")
-        found = hash_file(path)[0]
+        path, found = _fetched(store, artifact, name)
         if found != checksum and store.storage.remote:
             path.unlink(missing_ok=True)  # the copy alone may be at fault
-            path = store.storage.fetch(f"{artifact.folder}/{name}")
-            found = hash_file(path)[0]
+            path, found = _fetched(store, artifact, name)
         if found != checksum:
             path.unlink(missing_ok=True)
             store.storage.delete(f"{artifact.folder}/{name}")
@@ -95,6 +93,20 @@ def artifact_folder(store: Store, artifact: Artifact) -> Path:
     if folder is None:
         raise StoreError(f"artifact {artifact.digest} has no files", where=store.uri)
     return folder
+
+
+def _fetched(store: Store, artifact: Artifact, name: str) -> tuple[Path, str]:
+    """Return a local path of a file of an artifact, and its hash; raises StoreError for one that is gone."""
+    try:
+        path = store.storage.fetch(f"{artifact.folder}/{name}")
+        return path, hash_file(path)[0]
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"a file of an artifact is gone: {artifact.folder}/{name}",
+            where=store.uri,
+            expected="a store that keeps what was published",
+            hint="run the same command again; the work that made it is redone",
+        ) from error
 
 
 def _gather(store: Store, artifact: Artifact, name: str, checksum: str, path: Path, folder: Path | None) -> Path:

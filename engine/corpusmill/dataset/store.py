@@ -288,6 +288,13 @@ def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
             expected="room for what the run makes",
             hint="free some space, then run the same command: finished work is kept",
         )
+    if error.errno == errno.ENOENT:
+        return StoreError(
+            f"cannot write: a folder is gone, or was never there: {str(error.filename or uri)!r}",
+            where=uri,
+            expected="a folder that is there, and that nobody removes during a run",
+            hint="make it, or run the same command again: what a run misses is made again",
+        )
     return StoreError(
         f"cannot write {'to the store' if what == 'in the store' else 'files being built'}: {error.strerror or error}",
         where=uri,

@@ -149,4 +149,5 @@ def _retry(record: RunRecord) -> str:
     """Return the command, as short as it can be typed from here."""
     newest = list_runs(record.folder.parent.parent.parent, record.name)[-1].timestamp == record.timestamp
     name = record.name if newest else f"{record.name}@{record.timestamp}"
-    return f"corpusmill retry {shlex.quote(visible(name))}{visible(record.place)}"
+    place = visible(record.place)
+    return f"corpusmill retry {shlex.quote(visible(name))}{f' {place}' if place else ''}"

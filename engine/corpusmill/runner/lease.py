@@ -74,7 +74,9 @@ class Lease:
     ) -> None:
         with self._beating:  # a beat that is going on must not take the lease again afterwards
             self._ended.set()
-        self._remove(self._mine)
+        # A store that was removed, or may no longer be written to: why the run ended says more, and dead leases go.
+        with contextlib.suppress(OSError):
+            self._remove(self._mine)
 
     def _take(self) -> bool:
         """Create the file whole, under a name of its own, then link it: the link fails if there is a holder."""

@@ -142,6 +142,10 @@ def test_the_quarantine_names_the_command(desk: Desk) -> None:
     older = min((desk.root / "store/runs/bench").glob("2*")).name
     listed, _ = desk.type("quarantine", f"bench@{older}")
     assert f"  corpusmill retry bench@{older}\n" in listed
+    (desk.root / "store").rename(desk.root / "moved")
+    listed, _ = desk.type("quarantine", f"bench@{older}", "--store", "moved")
+    assert f"  corpusmill retry bench@{older} --store moved\n" in listed
+    (desk.root / "moved").rename(desk.root / "store")
     desk.mend()
     again, _ = desk.type("retry", f"bench@{older}", "--json")
     assert again["counts"]["judge"]["removed"] == {"length": 1}

@@ -201,6 +201,17 @@ def test_a_damaged_file_of_an_artifact_is_found(store: Store, tmp_path: Path) ->
         artifact_folder(store, made)
 
 
+def test_an_artifact_that_lost_a_file_is_a_store_error(store: Store, tmp_path: Path) -> None:
+    """With its name and what makes it again."""
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/model").write_text("weights")
+    made = publish_artifact(store, "model", tmp_path / "made", {})
+    store.storage.delete(f"{made.folder}/model")
+    with pytest.raises(StoreError, match=rf"gone: {made.folder}/model") as caught:
+        artifact_folder(store, made)
+    assert "run the same command again" in str(caught.value)
+
+
 def test_a_half_copied_file_is_not_taken_for_the_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process killed while it laid out an artifact of an object store leaves nothing that the next one trusts."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
