@@ -270,6 +270,11 @@ def test_the_second_run_refuses_or_waits(pit: Any, until: Any) -> None:
 
 def test_a_run_whose_store_is_removed_ends_with_its_own_error(path: Path) -> None:
     """Giving back a lease that is no longer there must not take the place of why the run ended."""
-    with pytest.raises(StoreError, match="it is gone"), lease(path):
-        shutil.rmtree(path.parent.parent)
-        raise StoreError("it is gone")
+
+    def run() -> None:
+        with lease(path):
+            shutil.rmtree(path.parent.parent)
+            raise StoreError("it is gone")
+
+    with pytest.raises(StoreError, match="it is gone"):
+        run()
