@@ -9,7 +9,10 @@ import pyarrow as pa
 import pytest
 
 from corpusmill.errors import BadRecordLimit
+from corpusmill.runner.records import latest_run
+from corpusmill.runner.replay import replay
 from corpusmill.runner.tokens import TokenSet
+from corpusmill.runner.trace import trace
 
 PANICS, HANGS = "a" * 40 + "b", ("a" * 20 + "b ") * 40
 """On the first the tokenizer's pattern gives up, as an error of Rust; on the second it goes on for seconds."""
@@ -57,7 +60,7 @@ def test_a_document_that_cannot_be_encoded_has_no_tokens(pit: Any) -> None:
     calm = encoded(pit, pit.run(steps(pit), store="calm", debug=True).outputs, "calm")
     tokens = [row["tokens"] for number, row in enumerate(calm) if number not in (3, 30)]
     fill(pit, {3: PANICS, 30: HANGS})
-    outputs = pit.run(steps(pit), limits={"deadline": 0.5}).outputs
+    outputs = pit.run(steps(pit), limits={"deadline": 0.3}).outputs
     assert [row["tokens"] for row in encoded(pit, outputs)] == tokens
     told = outputs["counts"]["tokens"]
     assert (told["in"], told["out"]) == (40, 38)
@@ -67,8 +70,13 @@ def test_a_document_that_cannot_be_encoded_has_no_tokens(pit: Any) -> None:
     assert [first["raw"], second["raw"]] == [PANICS.encode(), HANGS.encode()]
     assert "retry-limit" in first["detail"]
     assert not {first["id"], second["id"]} & {row["id"] for row in encoded(pit, outputs)}
+    fate = trace(latest_run(pit.store, "pit"), first["id"], replay)
+    assert (fate.outcome, fate.tokens) == ("kept", ())
+    assert [(one.step, one.verdict, one.rule) for one in fate.decisions[-1:]] == [
+        ("tokens", "quarantined", "raised PanicException")
+    ]
     tree = pit.tree()
-    again = pit.run(steps(pit), limits={"deadline": 0.5}, debug=True).outputs
+    again = pit.run(steps(pit), limits={"deadline": 0.3}, debug=True).outputs
     assert again["counts"]["tokens"]["quarantined"] == told["quarantined"]
     assert pit.tree() == tree
 

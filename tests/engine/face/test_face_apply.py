@@ -203,3 +203,34 @@ def test_what_an_operator_raises_names_its_line_and_the_row() -> None:
     assert "house_rules.py:" in caught.value.where
     assert caught.value.where.endswith("row 2")
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_what_a_deduplicator_raises_names_the_row(tmp_path: Path) -> None:
+    """A run would go on without the document; here whoever asks wants to know."""
+    (tmp_path / "picky.py").write_text(PICKY)
+    with pytest.raises(corpusmill.OperatorError, match=r"^dedup\.picky raised ValueError: boom found\n") as caught:
+        corpusmill.apply(str(tmp_path / "picky.py"), ["fine", "fine", "boom"])
+    assert caught.value.where == "row 2"
+
+
+PICKY = '''
+"""Find equal texts, but no boom."""
+
+import numpy as np
+from corpusmill import Deduplicator, Sketch, hookimpl
+
+
+class Picky(Deduplicator):
+    """Keep one of several equal texts."""
+
+    def sketch(self, batch):
+        texts = batch.column(self.column).to_pylist()
+        if "boom" in texts:
+            raise ValueError("boom found")
+        return Sketch(np.array([hash(text) % 2**64 for text in texts], np.uint64), np.arange(len(texts)))
+
+
+@hookimpl
+def corpusmill_register(registry):
+    registry.dedup("picky", Picky, "Keep one of several equal texts.")
+'''
