@@ -80,7 +80,7 @@ def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fat
 
 
 def _not_encoded(record: RunRecord, found: Located) -> list[StepDecision]:
-    """Return what steps that make tokens say of a document that they could not encode; datasets have it all the same."""
+    """Return what steps that make tokens say of a document they could not encode; datasets have it all the same."""
     steps = {name for name, step in _steps(record.plan).items() if str(step.get("uses", "")).startswith("tokens.")}
     if not any(entry.get("step") in steps for entry in record.outputs.get("quarantines") or ()):
         return []
