@@ -313,6 +313,16 @@ class Alike(Same):
         return (left == right).all(axis=1).astype(float)
 
 
+class Rough(Alike):
+    """A floating-point model in small: what is compared depends on the number of rows in the batch."""
+
+    exact = False
+
+    def sketch(self, batch):
+        made = super().sketch(batch)
+        return Sketch(made.keys, made.rows, made.evidence + batch.num_rows / 1000)
+
+
 class Tails(Same):
     """Cut what follows the first "and", where it was there before."""
 
@@ -427,6 +437,7 @@ def corpusmill_register(registry):
     registry.annotator("witness", ":Witness", "Look around.")
     registry.dedup("same", ":Same", "Find copies.")
     registry.dedup("alike", ":Alike", "Compare all.")
+    registry.dedup("rough", ":Rough", "Compare all.")
     registry.dedup("tails", ":Tails", "Cut tails.")
     registry.reader("lines", ":Lines", "Read lines.")
     registry.annotator("inexact", ":Inexact", "Score.")

@@ -128,6 +128,19 @@ def test_earlier_documents_that_cannot_be_sketched_are_told(pit: Any) -> None:
     assert notice.startswith("near: 2 earlier documents (`against`) cannot be sketched (raised ValueError 2)")
 
 
+def test_an_inexact_sketch_keeps_its_batch(pit: Any) -> None:
+    """A raising document of an inexact deduplicator is emptied: its neighbours' numbers, and what they are compared
+    with, stay what they were."""
+    pit.documents(files=1, poison=[(0, 3)], word="POISON")
+    (pit.root / "data/1.jsonl").write_text((pit.root / "data/0.jsonl").read_text().replace("POISON", "others"))
+    calm = pit.run(steps(pit, uses="dedup.rough"), store="calm", debug=True).outputs
+    outputs = pit.run(steps(pit, "raise", "dedup.rough"), debug=True).outputs
+    (bad,) = pit.quarantine(outputs)
+    kept = [row for row in pit.rows(calm, "near", "calm") if row["id"] != bad["id"]]
+    assert [row for row in pit.rows(outputs, "near") if "others" not in row["text"]] == kept
+    assert outputs["counts"]["near"]["removed"]
+
+
 def test_segments_of_a_document_that_cannot_be_sketched_stay_whole(pit: Any) -> None:
     """It is quarantined as it came; of the others the same is cut as in a run without it."""
     pit.documents(poison=POISON, word="POISON")
