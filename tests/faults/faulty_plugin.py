@@ -30,6 +30,7 @@ from corpusmill import (
     Reader,
     Sketch,
     Splitter,
+    Writer,
     at_most,
     hookimpl,
     option,
@@ -341,6 +342,20 @@ class Tails(Same):
         return pa.array(tails, pa.large_string())
 
 
+class Out(Writer):
+    """Write nothing; do something instead."""
+
+    suffix = ".txt"
+
+    class Options(Writer.Options):
+        path: str = option(help="the folder")
+        action: str = option("none", help="what to do", affects_result=False)
+
+    def encode(self, schema, batches, sink):
+        for _ in batches:
+            ACTIONS[self.options.action]()
+
+
 class Lines(Reader):
     """Read lines; do something to those with POISON."""
 
@@ -439,5 +454,6 @@ def corpusmill_register(registry):
     registry.dedup("alike", ":Alike", "Compare all.")
     registry.dedup("rough", ":Rough", "Compare all.")
     registry.dedup("tails", ":Tails", "Cut tails.")
+    registry.writer("out", ":Out", "Write.")
     registry.reader("lines", ":Lines", "Read lines.")
     registry.annotator("inexact", ":Inexact", "Score.")

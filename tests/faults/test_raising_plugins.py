@@ -114,3 +114,15 @@ def test_an_operator_broken_on_every_short_file_stops_the_run(pit: Any) -> None:
         pit.run([reader, pit.faulty("raise")], debug=True)
     assert re.search(r"10\d of them in a row in \d+ shards; the last: raised ValueError", caught.value.what)
     assert caught.value.hint == "corpusmill plugins check ./faulty.py"
+
+
+def test_a_writer_that_raises_stops_the_run_in_four_parts(pit: Any) -> None:
+    """An export without a document would be no export: step, plugin, line, and what to do; the folder is not made."""
+    pit.documents(files=1)
+    step = {"id": "out", "uses": "write.out", "with": {"path": str(pit.root / "out"), "action": "raise"}}
+    with pytest.raises(OperatorError, match=r"^write\.out raised ValueError: poison found\n") as caught:
+        pit.run([pit.read(), step], debug=True)
+    assert re.match(r"step out, faulty\.py:\d+ in .*, attempt 1$", caught.value.where)
+    assert caught.value.expected
+    assert caught.value.hint == "corpusmill plugins show write.out"
+    assert not (pit.root / "out").exists()
