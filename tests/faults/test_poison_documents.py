@@ -17,6 +17,9 @@ from corpusmill.runner import deadline
 from corpusmill.runner.applied import Applied
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.guard import Guard
+from corpusmill.runner.records import latest_run
+from corpusmill.runner.replay import replay
+from corpusmill.runner.trace import trace
 
 POISON = [(0, 3), (0, 4), (2, 17)]
 """Two in one batch, one in another shard."""
@@ -49,7 +52,8 @@ def raised(new_pit: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     "action", [pytest.param(one, marks=pytest.mark.soak) if one in SOAK else one for one in REASONS]
 )
 def test_the_document_is_excluded_and_nothing_else(raised: tuple[Any, dict[str, Any]], action: str) -> None:
-    """Each poison document is named with step, id and reason; the dataset is that of a run without these documents."""
+    """Each poison document is named with step, id and reason; the dataset is that of a run without these documents.
+    `explain` tells it without asking the operator again, which would end this process, or wait for ever."""
     pit, reference = raised
     limits = SHORT if action in SLOW else {}
     outputs = pit.run([pit.read(), pit.faulty(action)], store=action, limits=limits).outputs
@@ -59,6 +63,9 @@ def test_the_document_is_excluded_and_nothing_else(raised: tuple[Any, dict[str, 
     assert [(row["id"], row["raw"]) for row in bad] == [(row["id"], row["raw"]) for row in pit.quarantine(reference)]
     assert {row["step"] for row in bad} == {1}
     assert outputs["counts"]["judge"]["quarantined"] == {REASONS[action]: 3}
+    fate = trace(latest_run(pit.root / action, pit.name), bad[0]["id"], replay)
+    told = [(one.step, one.verdict, one.rule, one.note) for one in fate.decisions]
+    assert told == [("read", "kept", None, None), ("judge", "quarantined", REASONS[action], None)]
 
 
 def test_exclusions_do_not_depend_on_batches(raised: tuple[Any, dict[str, Any]]) -> None:

@@ -38,7 +38,8 @@ def replay(record: RunRecord, document_id: str) -> list[StepDecision]:
 
     The pass is rebuilt from the run's own plan (operators, options, seed, plugin files). What cannot be measured
     again (input gone or changed, an operator that raises) is `unknown` with a note; a result that differs from what
-    the run recorded says so. Raises UsageError when the run knows no such document.
+    the run recorded says so. A step that failed on the document is not asked again: it may end this process, too.
+    Raises UsageError when the run knows no such document.
     """
     return _Replay(record, locate(record, document_id)).decisions()
 
@@ -126,8 +127,6 @@ class _Replay:
         except CorpusmillError as error:
             return [*decisions, *_unknown(leg, len(decisions), f"not measured again: {error.what}")]
         except Exception as error:
-            if leg.verdict == "quarantined":
-                return [*decisions, _at(leg, len(decisions), "quarantined")]
             note = f"not measured again: it raised {type(error).__name__}: {error}"
             return [*decisions, *_unknown(leg, len(decisions), note)]
         return self._compared(leg, decisions, row)
@@ -141,6 +140,10 @@ class _Replay:
         if leg.reads_files:
             decisions.append(_at(leg, 0, "kept"))
         for step in leg.steps[len(decisions) :]:
+            if leg.verdict == "quarantined" and step is leg.steps[-1]:
+                # What it did to the run's worker (die, hang), it would do to this process.
+                decisions.append(_at(leg, len(decisions), "quarantined"))
+                return None
             operator = self.workspace.operator(self.recipe(step))
             done = replay_step(operator, str(step["id"]), str(step["uses"]), row, leg.document)
             decisions.append(replace(done.decision, note=self._other_code(step, operator)))
