@@ -122,12 +122,14 @@ def _instance(facts: Facts, spec: Spec, problems: Problems) -> Any:
         with undisturbed():
             instance = operator(facts.options, context)
             instance.reads(), instance.adds(), instance.drops(), instance.files()
+            for name in ("labels", "path"):  # of splitters and writers
+                getattr(instance, name, lambda: None)()
     except CorpusmillError as error:
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
         owner = facts.registered.owner if facts.registered else "?"
         what = f"operator {step.uses!r} of {owner} failed while it was set up: {type(error).__name__}: {error}"
-        expected = "a constructor, reads(), adds(), drops() and files() that need nothing but options"
+        expected = "a constructor, reads(), adds(), drops(), files(), labels() and path() that need nothing but options"
         hint = f"corpusmill plugins check {owner if owner.endswith('.py') else step.uses}"
         problems.add(what, step.mark, step=step.id, expected=expected, hint=hint)
     else:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-from corpusmill.errors import CorpusmillError, nearest
+from corpusmill.errors import nearest
 from corpusmill.plan.columns import reader_columns
 from corpusmill.plan.facts import Facts
 from corpusmill.plan.options import find_value
@@ -126,8 +126,8 @@ def _reader_columns(facts: Facts, reader: Reader, found: list[Path], base: Path)
         try:
             reader.prepare(files)
             seen = True
-        except (CorpusmillError, OSError):
-            seen = False  # damaged files are the run's matter: `on_corrupt_file` decides there
+        except Exception:  # noqa: BLE001 - damaged files are the run's matter: `on_corrupt_file` decides there
+            seen = False
     unsure = infers and not (seen and len(sample) == len(found))
     # Names can only grow where the reader takes whatever the files have.
     open_ = unsure and getattr(facts.options, "columns", "all") == "all"

@@ -37,6 +37,7 @@ from corpusmill.runner.remote_lease import RemoteLease
 from corpusmill.runner.run_mirror import pull_runs, push_run
 from corpusmill.runner.session import Session, told_kind
 from corpusmill.runner.spec_lock import FILE_NAME, lock_path, write_lock
+from corpusmill.runner.whole_call import attributed
 from corpusmill.spec.secrets import redact_error
 
 
@@ -156,8 +157,16 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
 
 
 def _run_stage(session: Session, stage: Stage) -> None:
-    RUNNERS[stage.kind](session, stage)
-    _record_outputs(session, stage)
+    try:
+        RUNNERS[stage.kind](session, stage)
+        _record_outputs(session, stage)
+    except CorpusmillError:
+        raise
+    except Exception as error:
+        told = attributed(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 def _record(session: Session, outputs: dict[str, Any], journal: Journal) -> StoreError | None:

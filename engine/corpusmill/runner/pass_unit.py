@@ -81,19 +81,19 @@ class _Attempt:
         self._from_files = payload["source"]["kind"] == "files"
         first = 1 if self._from_files else 0
         self._schemas = [_schema(text) for text in payload["schemas"]]
-        self._writers = {step: PartWriter(workspace.store, _schema(text)) for step, text in payload["removed"].items()}
-        self._main = PartWriter(workspace.store, self._schemas[-1])
         row_operators = self.operators[first:]
         self.chain = Chain(
             row_operators,
             self.names,
             first_step=first,
             deadlines=payload["deadlines"],
-            on_removed=self._take_removed if self._writers else None,
+            on_removed=self._take_removed if payload["removed"] else None,
             calls=pool_calls(workspace.pools, row_operators, first, payload["deadlines"]),
         )
         self.chain.guard.crumb = crumb
         self.chain.guard.before = Isolation.of(payload, workspace, recipes, crumb)
+        self._writers = {step: PartWriter(workspace.store, _schema(text)) for step, text in payload["removed"].items()}
+        self._main = PartWriter(workspace.store, self._schemas[-1])
         self._splits: dict[str, int] = {}
 
     def run(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from corpusmill.plugin.reader import ReadLimits, Slice
 from corpusmill.runner.files import LocalFile
 from corpusmill.runner.hashed_file import HashedFile, WatchedFile
 from corpusmill.runner.places import place_ids, with_places
+from corpusmill.runner.whole_call import check_place
 
 
 def part_batches(store: Store, source: Mapping[str, Any], schema: pa.Schema) -> Generator[pa.RecordBatch]:
@@ -148,9 +149,9 @@ def _read(reader: Any, part: Slice, reject: Any, expected: str) -> Generator[pa.
         _expect_unchanged(part, reader.counts, expected)
         raise OperatorError(
             f"reader {type(reader).__name__} raised {type(error).__name__}: {error}",
-            where=f"{part.file.name}, {reader.counts} {part.start} to {part.stop}",
+            where=f"step {reader.context.step}, {part.file.name}, {reader.counts} {part.start} to {part.stop}",
             expected="readers raise CorruptFile for damaged files and reject bad records",
-            hint="corpusmill plugins show the reader, and report this to its owner",
+            hint=check_place(type(reader)),
         ) from error
     _expect_unchanged(part, reader.counts, expected)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from corpusmill.errors import CorpusmillError, OperatorError
+from corpusmill.plugin.local import home_of
+from corpusmill.plugin.operator import Operator
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
 from corpusmill.runner.deadline import deadline, patient
 from corpusmill.runner.guard import DISK_FULL
@@ -47,12 +49,35 @@ class WholeCalls:
 
 def raised(recipe: Mapping[str, Any], error: Exception, when: str = "") -> OperatorError:
     """Return what an operator raised, told with its step and its line; `when`: not while it worked."""
-    return OperatorError(
-        f"{recipe['uses']} raised {type(error).__name__}{when}: {error}",
-        where=f"step {recipe['step']}, {_line(error)}",
-        expected="an operator that raises on nothing it is given",
-        hint=f"corpusmill plugins show {recipe['uses']}",
-    )
+    told = f"{recipe['uses']} raised {type(error).__name__}{when}: {error}"
+    return _told(told, recipe["step"], error, f"corpusmill plugins show {recipe['uses']}")
+
+
+def attributed(error: Exception) -> Exception:
+    """Return the error of an operator that the engine asked something, told as such; any other as it is.
+
+    Whoever called it did not expect it to raise: its rules, a threshold, the name of a file.
+    """
+    if isinstance(error, CorpusmillError):
+        return error
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        operator = frame.f_locals.get("self")
+        if isinstance(operator, Operator):
+            name = f"{type(operator).__name__}.{frame.f_code.co_name}()"
+            told = f"{name} raised {type(error).__name__}: {error}"
+            return _told(told, operator.context.step, error, check_place(type(operator)))
+    return error
+
+
+def check_place(operator: type) -> str:
+    """Return the command that holds an operator's class against its contract, or lists whose it is."""
+    home = home_of(operator)
+    return f"corpusmill plugins check {home}" if home.endswith(".py") else "corpusmill plugins"
+
+
+def _told(what: str, step: str, error: Exception, hint: str) -> OperatorError:
+    expected = "an operator that raises on nothing it is given"
+    return OperatorError(what, where=f"step {step}, {_line(error)}", expected=expected, hint=hint)
 
 
 def _line(error: Exception) -> str:

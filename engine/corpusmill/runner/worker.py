@@ -19,6 +19,7 @@ from corpusmill.runner.fatigue import weariness
 from corpusmill.runner.guard import DISK_FULL, PoolLost
 from corpusmill.runner.postponed import postpone_pandas
 from corpusmill.runner.unit import Died, Done, Failed, Outcome
+from corpusmill.runner.whole_call import attributed
 from corpusmill.runner.workspace import Workspace
 
 # Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
@@ -106,10 +107,10 @@ def run_unit(kind: str, key: str, payload: Mapping[str, Any], settings: Mapping[
         return Died(error.what)
     except OSError as error:
         _discard_scratch()
-        return Failed(_full(payload, settings) if error.errno in DISK_FULL else error)
+        return Failed(_full(payload, settings) if error.errno in DISK_FULL else attributed(error))
     except Exception as error:
         _discard_scratch()
-        return Failed(error)
+        return Failed(attributed(error))
     finally:
         surroundings.restore()
 
