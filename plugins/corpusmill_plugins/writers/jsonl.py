@@ -31,7 +31,7 @@ class Jsonl(Writer):
     class Options(Writer.Options):
         """Options of write.jsonl."""
 
-        path: str = option(help="folder to publish, from the spec's folder; made at once when all rows are there")
+        path: str = option(help="folder to publish, from the current folder; made at once when all rows are there")
         file_bytes: Size = option(512_000_000, help="text after which a new file starts", unit="bytes", gt=0)
         compression: Literal["none", "gzip", "zstd"] = option("none", help="compression of the files")
         level: int = option(6, ge=1, le=9, help="level of gzip; zstd has its fast one, 1")

@@ -30,7 +30,7 @@ class Parquet(Writer):
     class Options(Writer.Options):
         """Options of write.parquet."""
 
-        path: str = option(help="folder to publish, from the spec's folder; made at once when all rows are there")
+        path: str = option(help="folder to publish, from the current folder; made at once when all rows are there")
         file_bytes: Size = option(512_000_000, help="text after which a new file starts", unit="bytes", gt=0)
         compression: Literal["zstd", "snappy", "gzip", "brotli", "lz4", "none"] = option(
             "zstd", help="codec of the pages"
