@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from corpusmill.dataset.canonical import Recutter
 from corpusmill.dataset.digest import RowDigest
+from corpusmill.dataset.disk import remove_file
 from corpusmill.dataset.hashing import HashedSink
 from corpusmill.dataset.store import FileRef, Store, write_errors
 
@@ -95,16 +96,23 @@ def read_part(store: Store, file: FileRef, columns: Sequence[str] | None = None)
 
 
 def write_table(store: Store, table: pa.Table, *, codec: str | None = "zstd") -> FileRef:
-    """Publish a small table (ledger, quarantine, list of parts) as one batch; equal tables give equal files."""
+    """Publish a small table (ledger, quarantine, list of parts) as one batch; equal tables give equal files.
+
+    Nothing stays on scratch of one that cannot be written, whatever the reason.
+    """
     path = store.scratch(".arrow")
     options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
-    with (
-        write_errors(store.uri),
-        HashedSink(path) as sink,
-        pa.ipc.new_file(pa.PythonFile(sink, "w"), table.schema, options=options) as writer,
-    ):
-        for batch in table.combine_chunks().to_batches():
-            writer.write_batch(batch)
+    try:
+        with (
+            write_errors(store.uri),
+            HashedSink(path) as sink,
+            pa.ipc.new_file(pa.PythonFile(sink, "w"), table.schema, options=options) as writer,
+        ):
+            for batch in table.combine_chunks().to_batches():
+                writer.write_batch(batch)
+    except BaseException:
+        remove_file(path)
+        raise
     return store.publish(path, hashed=sink.hashed())
 
 

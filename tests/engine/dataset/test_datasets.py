@@ -10,9 +10,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_disk import FailingDisk
 
 from corpusmill.dataset.artifact import open_artifact, publish_artifact
 from corpusmill.dataset.canonical import BATCH_ROWS
+from corpusmill.dataset.disk import Disk, swapped
 from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.manifest import Dataset, Entry, entry_batches, publish_dataset
 from corpusmill.dataset.part import Part, PartWriter, read_part, read_table, write_table
@@ -198,6 +200,31 @@ def test_a_small_table_is_one_file_however_it_was_chunked(store: Store) -> None:
     chunked = pa.concat_tables([table.slice(0, 3), table.slice(3)])
     assert write_table(store, table) == write_table(store, chunked)
     assert read_table(store, write_table(store, chunked)).equals(table)
+
+
+def test_a_small_table_that_cannot_be_written_leaves_nothing(store: Store) -> None:
+    """Wherever the disk is full, and where something else ends the writing: scratch is as it was."""
+    table = pa.table({"n": list(range(1000))})
+    before = set(store.storage.scratch().iterdir())
+    disk = FailingDisk()
+    with swapped(disk):
+        write_table(store, table)
+    for kind in ("create", "write", "sync_file", "rename"):
+        for number in range(1, disk.counts.get(("start", kind), 0) + 1):
+            full = FailingDisk()
+            full.arm("start", kind, number, "ENOSPC")
+            with swapped(full), pytest.raises(StoreError, match="no space left"):
+                write_table(store, table)
+            assert full.fired
+            assert set(store.storage.scratch().iterdir()) == before, (kind, number)
+
+    class Stopped(Disk):
+        def write(self, file: int, data: bytes | memoryview) -> int:
+            raise KeyboardInterrupt
+
+    with swapped(Stopped()), pytest.raises(KeyboardInterrupt):
+        write_table(store, table)
+    assert set(store.storage.scratch().iterdir()) == before
 
 
 def test_a_union_has_the_columns_of_all(store: Store) -> None:
