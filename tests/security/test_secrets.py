@@ -283,3 +283,28 @@ def test_a_tracker_s_error_is_a_warning_without_the_secret() -> None:
     manager.register(Angry())
     with pytest.warns(RuntimeWarning, match="no answer from http://me:\\*\\*\\*@host"):
         Observers(manager, lambda text: redact(text, {CANARY: "***"})).stage_started({})
+
+
+def test_observers_are_told_a_store_without_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin's hooks, and the journal, hear `${env:X}`; the run finds its store again all the same."""
+    from corpusmill.plugin.hookspecs import hookimpl
+    from corpusmill.runner.records import latest_run
+
+    told: list[str] = []
+
+    class Stranger:
+        @hookimpl
+        def corpusmill_run_started(self, run: dict[str, Any]) -> None:
+            told.append(run["store"])
+
+    monkeypatch.setenv("CANARY_PLACE", "s3cr3t-place")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"text": "one"}\n')
+    steps = "steps:\n  - {id: raw, uses: read.jsonl, with: {paths: rows.jsonl}}\n"
+    uri = f"object://{tmp_path}/s3cr3t-place/store"
+    (tmp_path / "mill.yaml").write_text(
+        f'corpusmill: 1\nname: canary\nstore: "object://{tmp_path}/${{env:CANARY_PLACE}}/store"\n{steps}'
+    )
+    run_spec(check("mill.yaml"), RunOptions(debug=True), [Stranger()])
+    assert told == [f"object://{tmp_path}/${{env:CANARY_PLACE}}/store"]
+    assert latest_run(uri, "canary").store == uri

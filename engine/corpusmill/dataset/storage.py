@@ -18,6 +18,9 @@ from corpusmill.dataset.object_client import ObjectClient
 from corpusmill.dataset.object_storage import ObjectStorage
 from corpusmill.errors import UsageError
 
+_CREDENTIALS = re.compile(r"[^/]*@|[^/@]*:[^@]*@")
+"""What stands before the host of a URI; a password may hold slashes."""
+
 
 class Storage(Protocol):
     """What a store needs of a medium; names are relative, with `/`.
@@ -92,13 +95,19 @@ def open_storage(uri: str) -> Storage:
     """Open a storage by URI.
 
     A path or `file://PATH`; `s3://BUCKET/PREFIX`, `gs://…`, `az://…`; or `object://PATH`, an object store's rules on a
-    local folder. Nothing is asked of an object store before it is used. Raises UsageError for any other scheme.
+    local folder. Nothing is asked of an object store before it is used. Raises UsageError for any other scheme, for a
+    URI with a user name or password, and where a file is in the way.
     """
     parts = urlsplit(uri)
+    if parts.scheme not in SCHEMES:  # which look for themselves, and know where credentials belong
+        _refuse_secrets(uri)
     if parts.scheme in ("", "file"):
-        return LocalStorage(Path(parts.path if parts.scheme else uri))
+        local = LocalStorage(Path(parts.path if parts.scheme else uri))
+        _refuse_file(local.root)
+        return local
     if parts.scheme == "object":
         root = Path(f"{parts.netloc}{parts.path}").expanduser().resolve()
+        _refuse_file(root)
         return _object_storage(FolderClient(root), f"object://{root}", Path(f"{root}-runs"))
     if parts.scheme in SCHEMES:
         client = CloudClient(uri)
@@ -108,6 +117,32 @@ def open_storage(uri: str) -> Storage:
         expected=f"a path, file://PATH, object://PATH, {', '.join(f'{scheme}://BUCKET/PREFIX' for scheme in SCHEMES)}",
         hint="set `store:` in the spec or pass --store PATH",
     )
+
+
+def _refuse_secrets(uri: str) -> None:
+    """Refuse what stands before an `@`: it would end up in every record, and with every observer of a run."""
+    scheme, mark, rest = uri.partition("://")
+    if not mark or not _CREDENTIALS.match(rest):
+        return
+    shown = f"{scheme}://…{rest[rest.rindex('@') :]}"
+    raise UsageError(
+        f"the store URI holds a user name or password: {shown}",
+        where="store",
+        expected="a place and nothing else",
+        hint="take out what stands before the `@`; credentials of object stores come from the environment",
+    )
+
+
+def _refuse_file(root: Path) -> None:
+    """Refuse a place where a file is, or lies on the way: said of a write, it would sound like missing rights."""
+    there = next((one for one in (root, *root.parents) if os.path.lexists(one)), None)
+    if there is not None and not there.is_dir():
+        raise UsageError(
+            f"the store {str(root)!r} cannot be there: {str(there)!r} is a file",
+            where="store",
+            expected="a folder, or a path where one can be made",
+            hint="take another place with --store PATH or `store:` in the spec, or move the file away",
+        )
 
 
 def mirror_root(uri: str) -> Path:

@@ -123,7 +123,7 @@ def _run(session: Session, stages: list[Stage], started: datetime, journal: Jour
             "name": spec.name,
             "timestamp": session.folder.name,
             "folder": str(session.folder),
-            "store": session.store.uri,
+            "store": spec.redact(session.store.uri),
             "executor": session.executor.name,
             "spec": spec.path,
             "stages": [

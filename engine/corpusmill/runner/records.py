@@ -51,6 +51,8 @@ class RunRecord:
         """The store's URI: the folder that holds `runs/`, unless the run worked on an object store and said so."""
         started = next((one.data for one in self.events if one.event == "run_started"), {})
         recorded = str(started.get("store", ""))
+        for name in self.plan.get("environment") or ():
+            recorded = recorded.replace(f"${{env:{name}}}", os.environ.get(name, ""))
         return recorded if "://" in recorded else str(self.folder.parent.parent.parent)
 
     @property

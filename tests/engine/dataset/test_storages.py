@@ -206,3 +206,44 @@ def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(UsageError, match="'ftp'") as caught:
         open_storage("ftp://example.org/store")
     assert "object://PATH" in (caught.value.expected or "")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "object://user:hunter2@host/store",
+        "object://hunter2@host/store",
+        "file://user:hunter2@host/store",
+        "ftp://user:hunt/er2@host/store",
+        "s3://user:hunter2@bucket/store",
+    ],
+)
+def test_a_password_in_a_uri_is_refused_and_not_repeated(uri: str) -> None:
+    """It would stand in every record and be told to every observer of a run."""
+    with pytest.raises(UsageError, match="the store URI") as caught:
+        open_storage(uri)
+    assert "hunt" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_an_at_sign_in_a_path_is_no_password(tmp_path: Path) -> None:
+    """Folders may be called what they like."""
+    for uri in (f"{tmp_path}/a@b", f"object://{tmp_path}/a:b@c", f"file://{tmp_path}/x@y"):
+        storage = open_storage(uri)
+        storage.put("commits/key", b"data")
+        assert storage.read("commits/key") == b"data"
+
+
+@pytest.mark.parametrize("below", ["", "/store", "/deep/store"])
+@pytest.mark.parametrize("scheme", ["", "file://", "object://"])
+def test_a_file_in_the_way_is_told_as_one(tmp_path: Path, scheme: str, below: str) -> None:
+    """Which file, what was expected, what to do; it stays as it is."""
+    file = tmp_path / "store"
+    file.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is a file") as caught:
+        open_storage(f"{scheme}{file}{below}")
+    assert repr(str(file)) in caught.value.what
+    assert caught.value.where
+    assert caught.value.expected
+    assert caught.value.hint
+    assert file.read_bytes() == b"mine"
