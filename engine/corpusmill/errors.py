@@ -8,6 +8,7 @@ CorpusmillError             anything expected; the command line prints it withou
 ├── InputError              input files are missing, damaged or changed while they were read
 │   └── CorruptFile         one file is damaged; raised by readers
 ├── StoreError              the store cannot be read or written (disk full, permission, lost file)
+│   ├── LostFile            a file that a commit or a manifest names is gone
 │   ├── ChecksumError       stored bytes differ from what their commit recorded
 │   └── NotDeterministicError  the same work gave other bytes the second time
 ├── ExecutorError           workers cannot be started or keep dying for reasons outside any document
@@ -101,6 +102,10 @@ class CorruptFile(InputError):
 
 class StoreError(CorpusmillError):
     """The store cannot be read or written."""
+
+
+class LostFile(StoreError):
+    """A file that a commit or a manifest names is gone."""
 
 
 class ChecksumError(StoreError):

@@ -27,11 +27,14 @@ def explain(run: str, document: str, store: str, recorded: bool, as_json: bool) 
       corpusmill explain quickstart@20261122 pages-0.warc.gz@18234 --json
     """
     from corpusmill.report.decisions import fate_json, fate_text
+    from corpusmill.runner.made_again import told_to_run_again
     from corpusmill.runner.records import latest_run
     from corpusmill.runner.replay import replay
     from corpusmill.runner.trace import trace
 
     name, _, time = run.partition("@")
-    fate = trace(latest_run(store, name, time or None), document, None if recorded else replay)
+    record = latest_run(store, name, time or None)
+    with told_to_run_again(record):
+        fate = trace(record, document, None if recorded else replay)
     # Colours are written always: click takes them away where the output is no terminal or NO_COLOR is set.
     click.echo(json.dumps(fate_json(fate), indent=2) if as_json else fate_text(fate, colour=True), nl=as_json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from corpusmill.cli.store_place import existing_store
 from corpusmill.cli.terminal import say, say_json
 from corpusmill.errors import UsageError
 from corpusmill.runner.records import DEFAULT_STORE
@@ -24,23 +25,22 @@ _MEANING = {
 
 
 @click.command()
-@click.option("--store", default=DEFAULT_STORE, show_default=True, help="The store to clean.")
+@click.argument("target", metavar="[STORE]", required=False)
+@click.option("--store", default=DEFAULT_STORE, show_default=True, help="The store, if none is named.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--older-than", default="1 d", show_default=True, metavar="DURATION", help="Leave what is younger.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def gc(store: str, dry_run: bool, older_than: str, as_json: bool) -> None:
+def gc(target: str | None, store: str, dry_run: bool, older_than: str, as_json: bool) -> None:
     """Remove what nothing names: leftovers of killed runs, records that were merged, old scratch, dead leases.
 
-    What a dataset, an artifact, a commit record or a run names is never removed. Beside a run that is going on,
-    whatever is newer than its start is left; scratch is left for a day at least.
+    STORE is the folder or URI of a store. What a dataset, an artifact, a commit record or a run names is never removed.
+    Beside a run that is going on, whatever is newer than its start is left; scratch is left for a day at least.
 
     \b
     Examples:
       corpusmill gc --dry-run
-      corpusmill gc --store /data/store --older-than 2h
+      corpusmill gc /data/store --older-than 2h
     """
-    from pathlib import Path
-
     from corpusmill.dataset.store import Store
     from corpusmill.runner.orphans import find_orphans, remove_orphans
     from corpusmill.spec.units import parse_duration
@@ -49,15 +49,14 @@ def gc(store: str, dry_run: bool, older_than: str, as_json: bool) -> None:
         seconds = parse_duration(older_than)
     except ValueError as error:
         raise UsageError(f"--older-than {older_than!r}", expected=str(error), hint="corpusmill gc --help") from error
-    if "://" not in store and not Path(store).is_dir():
-        raise UsageError(f"no store at {store!r}", expected="the folder of a store", hint="corpusmill status --help")
-    opened = Store(store)
+    uri = existing_store(target, store)
+    opened = Store(uri)
     sweep = find_orphans(opened, seconds)
     gone = list(sweep.orphans) if dry_run else remove_orphans(opened, sweep)
     if as_json:
-        say_json(_facts(store, sweep, gone, dry_run))
+        say_json(_facts(uri, sweep, gone, dry_run))
     else:
-        _print(store, sweep, gone, dry_run)
+        _print(uri, sweep, gone, dry_run)
 
 
 def _print(store: str, sweep: Sweep, gone: Sequence[Orphan], dry_run: bool) -> None:

@@ -34,11 +34,13 @@ def quarantine(run: str, step: str | None, store: str, limit: int, raw: Path | N
     """
     from corpusmill.report.quarantine import quarantine_json, quarantine_text, write_raw
     from corpusmill.runner.bad_records import collect_bad_records, iterate_bad_records
+    from corpusmill.runner.made_again import told_to_run_again
     from corpusmill.runner.records import latest_run
 
     name, _, time = run.partition("@")
     record = latest_run(store, name, time or None)
-    found = collect_bad_records(record, step, limit)
+    with told_to_run_again(record):
+        found = collect_bad_records(record, step, limit)
     if raw is not None:
         written, cut = write_raw(iterate_bad_records(record, step), raw)
         complain(f"{written} records written to {raw}" + (f", {cut} of them cut to 4,096 bytes" if cut else ""))

@@ -47,7 +47,7 @@ def retry(
     command.expect_there()
     for change in command.changes():
         complain(f"note: {change}")
-    complain(f"again, in {command.folder}: {command.line()}")
+    complain(f"again, in {command.folder}: {command.line('--retry')}")
     place = store if "://" in store else str(Path(store).resolve())
     options = RunOptions(store=place, wait=wait, retry=True, given=command.given, **command.options)
     with contextlib.chdir(command.folder):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from corpusmill.cli.store_place import existing_store
 from corpusmill.cli.terminal import say, say_json
-from corpusmill.errors import UsageError
 from corpusmill.runner.records import DEFAULT_STORE, RunRecord
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def _target(target: str | None, store: str) -> tuple[str, RunRecord | None]:
     from corpusmill.runner.records import latest_run
 
     if target is None or "://" in target or Path(target).is_dir():
-        uri = target or store
-        if "://" not in uri and not Path(uri).is_dir():
-            raise UsageError(f"no store at {uri!r}", expected="the folder of a store", hint="corpusmill status --help")
-        return uri, None
+        return existing_store(target, store), None
     name, _, time = target.partition("@")
     record = latest_run(store, name, time or None)
     return record.store, record
@@ -90,17 +87,10 @@ def _advise(uri: str, findings: Sequence[Finding], forgotten: list[str], specs: 
     say()
     if repaired:
         say(f"forgotten: {len(forgotten)} files and records")
-    elif any(finding.problem == "damaged" for finding in findings):
+    elif any(finding.problem == "damaged" and not finding.export for finding in findings):
         say(f"to forget what is damaged:  corpusmill verify {visible(uri)} --repair")
-    for folder in _exports(findings):
-        say(f"a damaged export:           rm -r {visible(folder)}")
     for spec in specs or ["SPEC"]:
         say(f"to make it again:           corpusmill run {visible(spec)}")
-
-
-def _exports(findings: Sequence[Finding]) -> list[str]:
-    """Return the exported folders that are not whole; an export is the user's, so nothing of it is removed."""
-    return sorted({one.export for one in findings if one.export})
 
 
 def _facts(

@@ -27,6 +27,7 @@ def whatif(run: str, sets: tuple[str, ...], store: str, as_json: bool) -> None:
     from corpusmill.cli.with_options import with_options
     from corpusmill.errors import UsageError
     from corpusmill.report.whatif import what_if_json, what_if_text
+    from corpusmill.runner.made_again import told_to_run_again
     from corpusmill.runner.records import latest_run
     from corpusmill.runner.what_if import what_if
 
@@ -36,7 +37,8 @@ def whatif(run: str, sets: tuple[str, ...], store: str, as_json: bool) -> None:
     for step, options in asked.items():
         if not isinstance(options, dict):
             raise UsageError(f"--set {step} names no option", expected="STEP.OPTION=VALUE")
-    told = [what_if(record, step, options) for step, options in asked.items()]
+    with told_to_run_again(record):
+        told = [what_if(record, step, options) for step, options in asked.items()]
     if as_json:
         say_json([what_if_json(one) for one in told])
     else:

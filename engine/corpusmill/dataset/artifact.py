@@ -87,7 +87,7 @@ def artifact_folder(store: Store, artifact: Artifact) -> Path:
             raise ChecksumError(
                 f"artifact file {name!r} held other bytes than were published; it was removed",
                 where=f"{store.uri}/{artifact.folder}",
-                hint="run the same command again: the work that made it is redone",
+                hint="run the pipeline again: the work that made it is redone",
             )
         folder = _gather(store, artifact, name, checksum, path, folder)
     if folder is None:

@@ -20,7 +20,7 @@ from corpusmill.dataset.disk import remove_file
 from corpusmill.dataset.hashing import canonical_json, hash_bytes, hash_file, hash_json
 from corpusmill.dataset.presence import Presence
 from corpusmill.dataset.storage import Storage, open_storage
-from corpusmill.errors import ChecksumError, NotDeterministicError, StoreError
+from corpusmill.errors import ChecksumError, LostFile, NotDeterministicError, StoreError
 
 FORMAT = 1
 """Version of everything on disk; part of every key, so another format never meets this one's records."""
@@ -95,19 +95,23 @@ class Store:
         except OSError as error:
             remove_file(scratch)  # where space is short, what cannot be published must not take it
             raise _full_or_forbidden(error, self.uri, size) from error
+        except StoreError:
+            remove_file(scratch)
+            raise
 
     def path(self, reference: FileRef) -> Path:
         """Return a local path of a published file, verified against its checksum once per process.
 
-        Raises ChecksumError when the bytes differ, StoreError when the file is gone.
+        Raises ChecksumError when the bytes differ, LostFile when it is gone.
         """
         try:
             path = self.storage.fetch(reference.name)
         except FileNotFoundError as error:
-            raise StoreError(
+            raise LostFile(
                 f"a file that a commit names is gone: {reference.name}",
                 where=self.uri,
-                hint="run the same command again; the work that made it is redone",
+                expected="a store that keeps what its records name",
+                hint="run the pipeline again: the work that made it is redone",
             ) from error
         return path if reference.checksum in self._verified else self._verify(reference, path)
 
@@ -131,7 +135,7 @@ class Store:
                 f"{reference.name} held other bytes than were committed ({size} bytes, hash {found}); it was removed",
                 where=self.uri,
                 expected=f"{reference.bytes} bytes, hash {reference.checksum}",
-                hint="run the same command again: the work that made it is redone; check the disk it lay on",
+                hint="run the pipeline again: the work that made it is redone; check the disk it lay on",
             )
         self._verified.add(reference.checksum)
         return path
@@ -294,6 +298,13 @@ def _full_or_forbidden(error: OSError, uri: str, needed: int) -> StoreError:
             where=uri,
             expected="a folder that is there, and that nobody removes during a run",
             hint="make it, or run the same command again: what a run misses is made again",
+        )
+    if error.errno == errno.ENOTDIR and (file := next(filter(os.path.isfile, Path(uri).parents), None)):
+        return StoreError(
+            f"no folder can be made at {uri!r}: {str(file)!r} is a file",
+            where=uri,
+            expected="a folder, or a path where one can be made",
+            hint="take another path, or move the file away",
         )
     return StoreError(
         f"cannot write {'to the store' if what == 'in the store' else 'files being built'}: {error.strerror or error}",

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from corpusmill.errors import StoreError, UsageError, nearest
+from corpusmill.errors import LostFile, StoreError, UsageError, nearest
 from corpusmill.report.folders import look_at_folder
 from corpusmill.report.inspection import Inspection
 from corpusmill.report.measured import look_at_signals
+from corpusmill.runner.made_again import told_to_run_again
 from corpusmill.runner.records import RunRecord, latest_run
 
 _RUN = re.compile(
@@ -26,7 +27,8 @@ def look_up(reference: str, store: str, rows: int) -> Inspection:
     run, stored = _RUN.fullmatch(reference), _STORE.fullmatch(reference)
     if run:
         record = latest_run(store, run["name"], run["time"])
-        return _output(record, run["step"], [part for part in run["tail"].split(".") if part], rows)
+        with told_to_run_again(record):
+            return _output(record, run["step"], [part for part in run["tail"].split(".") if part], rows)
     if stored:
         return _stored(store, stored["digest"], stored["split"], rows)
     if reference.startswith(("run:", "store:")) or not Path(reference).exists():
@@ -80,11 +82,10 @@ def _expect_dataset(record: RunRecord, step: str, digest: str) -> None:
 
     if Store(record.store).storage.exists(f"datasets/{digest}/manifest.json"):
         return
-    raise StoreError(
+    raise LostFile(
         f"what {record.name}@{record.timestamp} published as {step} is no longer in the store",
         where=f"{record.store}/datasets/{digest}",
         expected="a store that keeps what runs published",
-        hint="run the pipeline again: only what is missing is made again",
     )
 
 

@@ -78,8 +78,8 @@ class Command:
         found: Mapping[str, Any] = json.loads((self.record.folder / "spec.yaml").read_bytes())
         return found
 
-    def line(self) -> str:
-        """Return what people would type for the same, with --retry."""
+    def line(self, *last: str) -> str:
+        """Return what people would type for the same, with these `last` words behind it."""
         words = ["corpusmill", "run", self.spec or "SPEC"]
         words += [word for one in self.given.sets for word in ("--set", _set_text(one))]
         words += [word for name, value in self.shown.items() for word in ("--param", f"{name}={value}")]
@@ -89,18 +89,18 @@ class Command:
         words += [word for name, value in self.options.items() if value for word in (f"--{name}", str(value))]
         store = self.record.store if "://" in self.record.store else str(Path(self.record.store).resolve())
         words += [] if store == str((self.folder / DEFAULT_STORE).resolve()) else ["--store", store]
-        return shlex.join([*words, "--retry"])
+        return shlex.join([*words, *last])
 
     def expect_there(self) -> None:
         """Raise UsageError where the folder, the spec or the profile is gone."""
         spec, profile = self.folder / (self.spec or ""), self.folder / (self.given.profile or "")
         if not self.folder.is_dir():
-            self._gone("the folder it was started in", self.folder, f"in another folder: {self.line()}")
+            self._gone("the folder it was started in", self.folder, f"in another folder: {self.line('--retry')}")
         if not spec.exists():
             copy = shlex.join(["cp", str(self.record.folder / "spec.yaml"), str(spec)])
             self._gone("its spec file", spec, f"{copy} puts it back as it was")
         if not profile.exists():
-            self._gone("its profile", profile, f"with another one: {self.line()}")
+            self._gone("its profile", profile, f"with another one: {self.line('--retry')}")
 
     def _gone(self, what: str, place: Path, hint: str) -> NoReturn:
         raise UsageError(

@@ -10,7 +10,7 @@ from typing import Any
 from corpusmill.dataset.manifest import Entry
 from corpusmill.dataset.selection import Selection, read_selection
 from corpusmill.dataset.store import FileRef, Store
-from corpusmill.errors import StoreError
+from corpusmill.errors import LostFile
 from corpusmill.exchange.join import KeySource
 from corpusmill.exchange.part_rows import Columns, MappedColumns, PartRows
 from corpusmill.exchange.ranged_columns import BlockCache, RangedColumns
@@ -80,10 +80,10 @@ def _read(store: Store, reference: FileRef, start: int, stop: int) -> bytes:
     except FileNotFoundError:
         data = b""
     if len(data) < stop - start:
-        raise StoreError(
+        raise LostFile(
             f"a file that a commit names is gone or cut short: {reference.name}",
             where=store.uri,
             expected=f"{reference.bytes} bytes",
-            hint="run the same command again; the work that made it is redone",
+            hint="run the pipeline again: the work that made it is redone",
         )
     return data

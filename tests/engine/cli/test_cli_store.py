@@ -44,6 +44,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return outputs
 
 
+def lose(outputs: dict[str, Any]) -> None:
+    (Path("store") / Dataset.open(Store("store"), outputs["read"]["digest"]).entries[0].part.file.name).unlink()
+
+
 def damage(outputs: dict[str, Any]) -> Path:
     path = Path("store") / Dataset.open(Store("store"), outputs["read"]["digest"]).entries[0].part.file.name
     data = path.read_bytes()
@@ -110,12 +114,49 @@ def test_gc_says_what_it_would_free_then_frees_it(made: dict[str, Any], capsys: 
     assert json.loads(typed(capsys, "gc", "--json")[1])["removed"] == []
 
 
+def test_gc_takes_a_store_as_verify_does(made: dict[str, Any], capsys: Any, monkeypatch: Any) -> None:
+    """By its place, from elsewhere; the option says the same."""
+    place = str(Path("store").absolute())
+    monkeypatch.chdir("/")
+    assert typed(capsys, "gc", place, "--dry-run") == typed(capsys, "gc", "--store", place, "--dry-run")
+    assert typed(capsys, "gc", place, "--dry-run")[1].startswith(f"{place}: would free ")
+
+
+@pytest.mark.parametrize("words", [["show", "run:small/exact"], ["explain", "small", "data.jsonl@0"]], ids=" ".join)
+def test_a_lost_file_is_told_with_the_command_that_makes_it(
+    made: dict[str, Any], capsys: pytest.CaptureFixture[str], words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline's command, as it would be typed here; typing it helps."""
+    lose(made)
+    code, text = typed(capsys, *words)
+    assert (code, text.splitlines()[0]) == (1, "a file that a commit names is gone: files/XX/DIGEST.arrow")
+    assert text.endswith("next: run the pipeline again, which makes only what is missing: corpusmill run spec.yaml\n")
+    here = Path.cwd()
+    monkeypatch.chdir("/")
+    told = f"cd {here} && corpusmill run spec.yaml\n"
+    assert typed(capsys, *words, "--store", str(here / "store"))[1].endswith(told)
+    monkeypatch.chdir(here)
+    assert typed(capsys, "run", "spec.yaml", "--quiet", "--debug")[0] == 0
+    assert typed(capsys, *words)[0] == 0
+
+
+def test_a_store_that_is_a_file_is_told_as_such(made: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """What is in the way, what was expected, what to do; not a word of permissions."""
+    for place in ("data.jsonl", "data.jsonl/below", f"object://{Path.cwd()}/data.jsonl"):
+        code, text = typed(capsys, "run", "spec.yaml", "--store", place)
+        lines = [line.strip().partition(": ")[0] for line in text.splitlines()]
+        assert (code, lines[1:]) == (2, ["at", "expected", "next"])
+        assert f"{str(Path.cwd() / 'data.jsonl')!r} is a file" in text
+        assert "permission" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["verify"], "no store at 'store'"),
         (["verify", "nothing"], "no run named 'nothing'"),
         (["gc", "--store", "nowhere"], "no store at 'nowhere'"),
+        (["gc", "nowhere"], "no store at 'nowhere'"),
         (["gc", "--older-than", "soon"], "--older-than 'soon'"),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_file_that_is_gone_is_told(store: Store) -> None:
     assert not store.has_files([reference])
     with pytest.raises(StoreError, match="gone") as caught:
         store.path(reference)
-    assert "run the same command again" in (caught.value.hint or "")
+    assert "run the pipeline again" in (caught.value.hint or "")
 
 
 def test_a_commit_stands(store: Store) -> None:
