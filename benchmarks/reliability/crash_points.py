@@ -76,8 +76,9 @@ class Recorder:
     def __init__(self, base: Path):
         self.points: list[Point] = []
         self._cases: dict[Any, Case] = {}
-        self._disk, self._objects = dict[str, bytes | None](), dict[str, bytes]()
         self.disk = RecordingDisk(base, self._on_disk)
+        self._disk: Image = self.disk.image("kill")
+        self._objects: Objects = {}
         self.watch = Watch(self._on_objects)
 
     @property
@@ -91,7 +92,7 @@ class Recorder:
 
     def _on_disk(self, point: Point, variant: str, image: Image) -> None:
         if variant == "kill":
-            self._disk = dict(image)
+            self._disk = image
             self.points.append(point)
         self._add(point, variant, image, self._objects)
 
@@ -121,10 +122,17 @@ class Medium:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of operations that a run on it must meet."""
-        return simulated_disk.KINDS if self.name == "local" else simulated_objects.KINDS
+        if self.name != "local":
+            return simulated_objects.KINDS
+        return tuple(kind for kind in simulated_disk.KINDS if kind != "exchange" or self.scenario.swaps)
 
     def fresh(self) -> str:
-        """Return the URI of an empty store, with an empty export beside it."""
+        """Return the URI of an empty store; beside it lies the export that the run is to replace."""
+        uri = self._empty()
+        self.scenario.lay_earlier_export()
+        return uri
+
+    def _empty(self) -> str:
         self.scenario.wipe()
         self._number += 1
         if self.name == "local":
@@ -135,7 +143,7 @@ class Medium:
 
     def laid_out(self, case: Case) -> str:
         """Return the URI of a store that holds what a crash left."""
-        uri = self.fresh()
+        uri = self._empty()
         materialise(case.disk, self.scenario.base)
         if self.name != "local":
             client = open_storage(uri).client  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The run that is crashed: three shards through a filter, a dedup, a split, a tokenizer and an export, in process."""
+"""The run that is crashed: three shards, a filter, a dedup, a split, a tokenizer, an export that replaces another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from corpusmill.dataset.disk import Disk
 from corpusmill.dataset.hashing import hash_bytes, hash_file
 from corpusmill.dataset.inventory import Inventory
 from corpusmill.dataset.store import Store
@@ -19,6 +20,7 @@ from corpusmill.plan.check import check
 from corpusmill.plugin.hookspecs import hookimpl
 from corpusmill.runner import driver, worker
 from corpusmill.runner.driver import RunOptions, run_spec
+from corpusmill.runner.export_folder import MANIFEST, manifest_bytes
 
 PUBLISHED = ("datasets/", "files/", "artifacts/")
 _SENTENCE = "river stone bright morning window under the old and quiet letter garden bread music people walk"
@@ -40,6 +42,7 @@ class Scenario:
             (root / f"data/{file}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (root / "crash.yaml").write_text(json.dumps(_spec(self.export)), encoding="utf-8")
         self.checked = check(root / "crash.yaml")
+        self.swaps = _swaps(root)
 
     def run(self, uri: str, *, phases: Callable[[str], None] = lambda phase: None) -> dict[str, Any]:
         """Run as a new process would: nothing is remembered from the run before. Returns what `outputs.json` says."""
@@ -64,18 +67,28 @@ class Scenario:
         inventory = Inventory(Store(uri))
         inventory.add_all()
         problems = [f"{one.name} {one.problem}" for one in verify_files(inventory).findings]
-        if (self.export / "corpusmill.json").is_file():
-            manifest = json.loads((self.export / "corpusmill.json").read_bytes())
+        if (self.export / MANIFEST).is_file():
+            manifest = json.loads((self.export / MANIFEST).read_bytes())
             for one in manifest["files"]:
                 path = self.export / one["name"]
                 if not path.is_file() or hash_file(path)[0] != one["xxh3_128"]:
                     problems.append(f"export {one['name']} is not whole")
+        elif self.swaps:
+            problems.append("neither the old nor the new export is in its place")
         return problems
 
     def wipe(self) -> None:
         """Empty `base`."""
         shutil.rmtree(self.base)
         self.base.mkdir()
+
+    def lay_earlier_export(self) -> None:
+        """Lay out what another plan exported to the same place."""
+        data, name = b"rows of another plan", "data/train-00000-of-00001.parquet"
+        (self.export / "data").mkdir(parents=True)
+        (self.export / name).write_bytes(data)
+        facts = {"key": "0" * 32, "digest": "0" * 32, "files": [{"name": name, "xxh3_128": hash_bytes(data)}]}
+        (self.export / MANIFEST).write_bytes(manifest_bytes(facts))
 
     def _exported(self) -> Iterator[tuple[str, Path]]:
         out = self.base / "out"
@@ -125,6 +138,21 @@ class _Phases:
         self._told(str(stage["id"]))
 
 
+def _swaps(folder: Path) -> bool:
+    """Say whether the file system can swap two names at once; else there is an instant without an export."""
+    names = (folder / "one", folder / "other")
+    for name in names:
+        name.mkdir()
+    try:
+        Disk().exchange(*names)
+    except OSError:
+        return False
+    finally:
+        for name in names:
+            name.rmdir()
+    return True
+
+
 def _names(store: Store) -> Iterator[str]:
     for prefix in PUBLISHED:
         yield from store.storage.list(prefix)
@@ -145,6 +173,6 @@ def _spec(export: Path) -> dict[str, Any]:
         {"id": "exact", "uses": "dedup.exact"},
         {"id": "split", "uses": "split.by-hash", "with": {"train": 0.6, "test": 0.4}},
         {"id": "words", "uses": "tokenizer.bpe", "needs": "split.train", "with": {"size": 280}},
-        {"id": "export", "uses": "write.parquet", "needs": "split", "with": {"path": str(export)}},
+        {"id": "export", "uses": "write.parquet", "needs": "split", "with": {"path": str(export), "replace": True}},
     ]
     return {"corpusmill": 1, "name": "crash", "limits": {"max_bad_fraction": 1.0}, "steps": steps}

@@ -15,6 +15,7 @@ KINDS = (
     "write",
     "sync_file",
     "rename",
+    "exchange",
     "link",
     "unlink",
     "make_folder",
@@ -57,13 +58,14 @@ class RecordingDisk(Disk):
 
     Variants: `kill` (all that was done stands), `power` (only what was synced stands: bytes of files, entries of
     folders) and `torn` (all names stand, and files that were not synced hold half of their bytes: disks and journals
-    reorder). A write is also seen when half of its bytes are in. Only what lies under `base` counts.
+    reorder). A write is also seen when half of its bytes are in. Only what lies under `base` counts; what lies there
+    when it begins lasts.
     """
 
     def __init__(self, base: Path, told: Callable[[Point, str, Image], None]):
         self.base, self.phase, self.number = base, "start", 0
         self._told = told
-        self._root = Folder()
+        self._root = _adopted(base)
         self._open: dict[int, File] = {}
 
     def create(self, path: Path) -> int:
@@ -110,6 +112,14 @@ class RecordingDisk(Disk):
         self._put(target, node)
         self._tell("rename", target)
 
+    def exchange(self, source: Path, target: Path) -> None:
+        """Swap two entries."""
+        one, other = self._node(source), self._node(target)
+        super().exchange(source, target)
+        self._put(source, other)
+        self._put(target, one)
+        self._tell("exchange", target)
+
     def link(self, source: Path, target: Path) -> None:
         """Add an entry."""
         node = self._node(source)
@@ -149,9 +159,13 @@ class RecordingDisk(Disk):
         self.number += 1
         point = Point(self.number, kind, self.phase)
         for variant in ("kill", "power", "torn"):
-            image: dict[str, bytes | None] = {}
-            _lay_out(self._root, variant, "", image)
-            self._told(point, variant, image)
+            self._told(point, variant, self.image(variant))
+
+    def image(self, variant: str) -> dict[str, bytes | None]:
+        """Return what a crash now would leave."""
+        image: dict[str, bytes | None] = {}
+        _lay_out(self._root, variant, "", image)
+        return image
 
     def _place(self, path: Path) -> tuple[Folder, str] | None:
         """Return the folder node and name of a path; folders that others made are taken on as they are met."""
@@ -230,6 +244,10 @@ class FailingDisk(Disk):
         """Rename, or what is armed."""
         self._do("rename", super().rename, source, target)
 
+    def exchange(self, source: Path, target: Path) -> None:
+        """Swap names, or what is armed: twice is as good as never."""
+        self._do("exchange", super().exchange, source, target)
+
     def link(self, source: Path, target: Path) -> None:
         """Link, or what is armed."""
         self._do("link", super().link, source, target)
@@ -267,6 +285,15 @@ class FailingDisk(Disk):
             return how
         number = getattr(errno, how)
         raise OSError(number, os.strerror(number))
+
+
+def _adopted(place: Path) -> Folder:
+    """Return a folder as it lies there, all of which lasts."""
+    entries: dict[str, File | Folder] = {}
+    for path in place.iterdir() if place.is_dir() else ():
+        data = b"" if path.is_dir() else path.read_bytes()
+        entries[path.name] = _adopted(path) if path.is_dir() else File(data, data)
+    return Folder(entries, dict(entries))
 
 
 def materialise(image: Image, base: Path) -> None:

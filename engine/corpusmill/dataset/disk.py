@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 20
+_NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
+"""What a system, a file system or a sandbox says that cannot swap two names."""
+_HERE, _SWAP = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of Linux."""
 
 
 class Disk:
@@ -35,6 +41,10 @@ class Disk:
     def rename(self, source: Path, target: Path) -> None:
         """Give a file or folder another name at once; a file of that name is replaced."""
         os.replace(source, target)
+
+    def exchange(self, source: Path, target: Path) -> None:
+        """Swap two names at once, whatever they stand for; raises OSError where the system cannot, too."""
+        _swap_names(source, target)
 
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name; raises FileExistsError when it is taken."""
@@ -139,6 +149,33 @@ def rename_file(source: Path, target: Path) -> None:
             raise
 
 
+def replace_folder(source: Path, target: Path, aside: Path) -> None:
+    """Let a folder take the place of what is at `target`, which lies `aside` then, for the caller to remove.
+
+    The two swap their names at once: at any instant the old or the new one stands at `target`, whole. Where the system
+    cannot, there is an instant between two renames in which nothing does; both lie beside it then.
+    """
+    wanted = os.lstat(source)
+    try:
+        disk().exchange(source, target)
+        # A file system that lost its answer may have done it twice, which undoes it.
+        done = os.path.samestat(wanted, os.lstat(target))
+    except OSError as error:
+        if error.errno not in _NO_EXCHANGE:
+            raise
+        done = False
+    if not done:
+        rename_file(target, aside)
+        try:
+            rename_file(source, target)
+        except OSError:
+            rename_file(aside, target)
+            raise
+    disk().sync_folder(target.parent)
+    if done:
+        rename_file(source, aside)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file if it is there and the system lets us: tidying up must not hide what went wrong before."""
     with contextlib.suppress(OSError):
@@ -189,6 +226,19 @@ def _or_nothing(path: Path) -> Iterator[None]:
     except OSError:
         remove_file(path)
         raise
+
+
+def _swap_names(one: Path, other: Path) -> None:
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    number = errno.ENOSYS
+    if rename is not None:
+        names = [ctypes.c_char_p(os.fsencode(path)) for path in (one, other)]
+        if rename(_HERE, names[0], _HERE, names[1], ctypes.c_uint(_SWAP)) == 0:
+            return
+        number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
 
 
 def _sync(path: Path) -> None:

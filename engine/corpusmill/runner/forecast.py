@@ -216,6 +216,8 @@ def _try(session: Session, stage: Stage, one: StageForecast, listener: _Listener
         output = session.results.get((stage.id, None))
         if isinstance(output, Dataset):
             one.bytes = sum(entry.part.file.bytes for entry in output.entries)
+    one.reasons += session.notices
+    session.notices.clear()
     _foresee_damage(one, stage, known_damage(session, stage, remember=one.state == "runs"))
     if one.state == "runs" and one.shards and stage.kind == "pass":
         again = len(session.retried) - before

@@ -7,17 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from corpusmill.dataset.hashing import hash_file
 from corpusmill.dataset.inventory import Finding, Inventory, Owner
 from corpusmill.dataset.store import Store
 from corpusmill.errors import StoreError
+from corpusmill.runner.export_folder import MANIFEST, damage, read_facts
 from corpusmill.runner.records import RunRecord, list_runs
 from corpusmill.runner.spec_lock import lock_path, read_lock
 
 IN_STORE = re.compile(rb"files/[0-9a-f]{2}/([0-9a-f]{32})\.[a-z]+")
-_EXPORT = "corpusmill.json"
 
 
 def newest_runs(store: Store) -> list[RunRecord]:
@@ -49,7 +46,7 @@ def check_exports(runs: Iterable[RunRecord]) -> list[Finding]:
     for record in runs:
         for step, output in _outputs(record).items():
             folder = Path(str(output.get("path")))
-            if output.get("kind") == "files" and (folder / _EXPORT).is_file():
+            if output.get("kind") == "files" and (folder / MANIFEST).is_file():
                 findings += _check_export(folder, str(output["digest"]), Owner("run", f"{_title(record)}/{step}"))
     return findings
 
@@ -101,22 +98,19 @@ def _add_lock(inventory: Inventory, name: str, known: set[str]) -> None:
 
 
 def _check_export(folder: Path, digest: str, owner: Owner) -> list[Finding]:
+    """Read a whole export; how its files look is no reason here to believe them."""
     try:
-        manifest = orjson.loads((folder / _EXPORT).read_bytes())
-        if manifest["digest"] != digest:
+        facts = read_facts((folder / MANIFEST).read_bytes())
+        if facts is None:
+            wrong = "its checksum does not fit, or it is torn"
+            return [Finding(str(folder / MANIFEST), "damaged", wrong, (owner,), str(folder))]
+        if facts["digest"] != digest:
             return []  # another run's, in the same place
-        promised = [(folder / one["name"], str(one["xxh3_128"])) for one in manifest["files"]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        found = list(damage(folder, facts["files"], {}, {}))
+    except (OSError, LookupError, TypeError) as error:
         wrong = f"it cannot be read ({type(error).__name__})"
-        return [Finding(str(folder / _EXPORT), "damaged", wrong, (owner,), str(folder))]
-    findings = []
-    for path, checksum in promised:
-        if not path.is_file():
-            findings.append(Finding(str(path), "missing", "it is not there", (owner,), str(folder)))
-        elif (found := hash_file(path)[0]) != checksum:
-            detail = f"holds other bytes than were exported (hash {found}, not {checksum})"
-            findings.append(Finding(str(path), "damaged", detail, (owner,), str(folder)))
-    return findings
+        return [Finding(str(folder / MANIFEST), "damaged", wrong, (owner,), str(folder))]
+    return [Finding(str(path), problem, told, (owner,), str(folder)) for path, problem, told in found]
 
 
 def _outputs(record: RunRecord) -> Mapping[str, Mapping[str, Any]]:

@@ -7,29 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from corpusmill.dataset.disk import disk, make_folders, remove_tree, write_file
-from corpusmill.dataset.hashing import canonical_json
 from corpusmill.dataset.manifest import Entry, dataset_digest
 from corpusmill.dataset.schema import describe_schema, union_schema
 from corpusmill.dataset.store import make_key, write_errors
 from corpusmill.errors import StoreError
 from corpusmill.plan.fingerprint import build_operator, fingerprint, recipe
 from corpusmill.plan.stages import Stage
+from corpusmill.runner import export_folder
+from corpusmill.runner.export_folder import MANIFEST, Memory, Standing, look_at, manifest_bytes
 from corpusmill.runner.inputs import bound_entries
 from corpusmill.runner.session import Session
 from corpusmill.runner.unit import Unit
 from corpusmill.runner.write_unit import RECORDS
 
-MANIFEST = "corpusmill.json"
-"""The export's own manifest: which dataset and recipe made it, and the checksum of each file."""
 DATA = "data"
 
 
 def run_write_stage(session: Session, stage: Stage) -> None:
-    """Write the whole input into a folder that appears at once, or find that it is there already."""
+    """Write the whole input into a folder that appears at once, or find that it is there already, whole."""
     step = stage.steps[0]
     operator = build_operator(step, session.seed, session.base)
     datasets, entries = bound_entries(session, step, "documents")
@@ -37,25 +35,28 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     digest = dataset_digest(schema, entries)
     target = Path(operator.path()).absolute()
     made = make_key("write", _fingerprint(session, step, operator), digest)
-    published, staging = _published(target, made), target.with_name(f".{target.name}.{made[:12]}")
-    # A run that was killed right before its last rename leaves all files finished.
-    finished = _published(staging, made) if published is None else None
-    files = [] if published or finished else list(_files(operator, entries))
+    staging, memory = target.with_name(f".{target.name}.{made[:12]}"), Memory(session.store, target, made)
+    standing = look_at(target, made, memory.looks)
+    # A run that was killed right before it published leaves all files finished.
+    finished = standing.facts or look_at(staging, made).facts
+    files = [] if finished else list(_files(operator, entries))
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
-    if published is None:
-        _refuse_foreign(target, step.id, bool(getattr(step.options, "replace", False)))
+    if standing.facts is None:
+        _refuse_foreign(session, target, step, standing)
         try:
-            if finished is None:
-                finished = _build(session, stage, progress, staging, files, schema, digest, made)
-            published = finished
-            with write_errors(str(target)):
-                _publish(staging, target, operator, published)
+            facts = finished or _build(session, stage, progress, staging, files, schema, digest, made)
+            standing = _publish(session, step, staging, target, operator, facts, standing)
         except StoreError:
             # A run that took over while this one was suspended may have published the very same folder.
-            published = _published(target, made)
-            if published is None:
+            standing = look_at(target, made)
+            if standing.facts is None:
                 raise
-    remove_tree(_replaced(target))
+    if not session.dry:
+        memory.keep(standing.looks)
+        # What was replaced has the name of the staging folder when a run was killed between that and its removal.
+        for leftover in (staging, export_folder.replaced(target)):
+            remove_tree(leftover)
+    published = standing.facts or {}
     rows = sum(one["rows"] for one in published["files"])
     session.outputs[step.id] = {
         "kind": "files",
@@ -75,31 +76,37 @@ def _fingerprint(session: Session, step: Any, operator: Any) -> str:
     return fingerprint(parts)
 
 
-def _published(target: Path, made: str) -> dict[str, Any] | None:
-    """Return the manifest of the folder if this very recipe made it from this very dataset and its files are whole."""
-    try:
-        manifest: dict[str, Any] = orjson.loads((target / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
-        return None
-    if manifest.get("key") != made:
-        return None
-    for one in manifest["files"]:
-        path = target / one["name"]
-        if not path.is_file() or path.stat().st_size != one["bytes"]:
-            return None
-    return manifest
-
-
-def _refuse_foreign(target: Path, step: str, replace: bool) -> None:
-    if replace or not target.exists() or (target.is_dir() and not any(target.iterdir())):
+def _refuse_foreign(session: Session, target: Path, step: Any, standing: Standing) -> None:
+    """Refuse to replace what another plan or somebody else made; what this very plan made and is damaged is told."""
+    if standing.ours:
+        more = f" (and {len(standing.wrong) - 1} more)" if len(standing.wrong) > 1 else ""
+        told = f"{step.id}: the export {str(target)!r} is damaged and is made again: {standing.wrong[0]}{more}"
+        session.notices += [told] if told not in session.notices else []
+        return
+    if _replaces(step) or not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     whose = "made by another plan" if (target / MANIFEST).is_file() else "not made by corpusmill"
     raise StoreError(
         f"the folder {str(target)!r} is there already, {whose}",
-        where=f"step {step}",
+        where=f"step {step.id}",
         expected="a folder that does not exist, is empty, or was made by this very plan",
-        hint=f"--set {step}.replace=true replaces it; or choose another `path`",
+        hint=f"--set {step.id}.replace=true replaces it; or choose another `path`",
     )
+
+
+def _refuse_others(target: Path, found: list[str], step: Any) -> None:
+    """Refuse to replace a damaged export together with what somebody put beside it or wrote into its card."""
+    if found and not _replaces(step):
+        raise StoreError(
+            f"the export {str(target)!r} is damaged, and holds what was not exported: {', '.join(found[:3])}",
+            where=f"step {step.id}",
+            expected="a damaged export with nothing in it that would be lost when it is made again",
+            hint=f"move that away, then run the same command; or --set {step.id}.replace=true replaces the folder",
+        )
+
+
+def _replaces(step: Any) -> bool:
+    return bool(getattr(step.options, "replace", False))
 
 
 def _files(operator: Any, entries: list[Entry]) -> Iterator[tuple[str, str | None, list[Entry]]]:
@@ -177,7 +184,7 @@ def _build(
 ) -> dict[str, Any]:
     """Fill the staging folder: data, card, and last what describes them, which is returned."""
     with write_errors(str(staging)):
-        for folder in (staging / DATA, staging / RECORDS):
+        for folder in () if session.dry else (staging / DATA, staging / RECORDS):
             make_folders(folder)
     records = _write(session, stage, progress, staging, files, schema, made)
     facts = _facts(session, records, schema, digest, made)
@@ -226,32 +233,24 @@ def _describe(staging: Path, operator: Any, facts: dict[str, Any]) -> None:
     for name, data in operator.card(facts).items():
         write_file(staging / name, data)
     disk().sync_folder(staging)
-    write_file(staging / MANIFEST, canonical_json(facts))
+    write_file(staging / MANIFEST, manifest_bytes(facts))
 
 
-def _publish(staging: Path, target: Path, operator: Any, facts: dict[str, Any]) -> None:
-    """Rename the staging folder into place, rid of what its manifest does not name; what it replaces goes then."""
-    named = [MANIFEST, *operator.card(facts), *(one["name"] for one in facts["files"])]
-    _keep_only(staging, {staging / name for name in named})
-    disk().sync_folder(staging)
-    old = _replaced(target)
-    remove_tree(old)
-    if target.exists():
-        disk().rename(target, old)
-    disk().rename(staging, target)
-    disk().sync_folder(target.parent)
-    remove_tree(old)
-
-
-def _replaced(target: Path) -> Path:
-    """Return where a folder that is being replaced lies meanwhile; what a killed run left there goes with the next."""
-    return target.with_name(f".{target.name}.replaced")
-
-
-def _keep_only(folder: Path, named: set[Path]) -> None:
-    """Remove what the manifest does not name: records of finished files, halves that a killed worker left."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and any(path in one.parents for one in named):
-            _keep_only(path, named)
-        elif path not in named:
-            remove_tree(path)
+def _publish(
+    session: Session,
+    step: Any,
+    staging: Path,
+    target: Path,
+    operator: Any,
+    facts: dict[str, Any],
+    standing: Standing,
+) -> Standing:
+    """Put the finished folder into place; return what stands there then. Nothing is moved when a run is foreseen."""
+    data = [one["name"] for one in facts["files"]]
+    looks = export_folder.looks_of(staging, facts["files"])
+    if not session.dry:
+        with write_errors(str(target)):
+            if standing.ours:
+                _refuse_others(target, export_folder.others(target, staging, [MANIFEST, *data]), step)
+            export_folder.publish(staging, target, [MANIFEST, *operator.card(facts), *data])
+    return Standing(facts, True, (), looks)

@@ -10,7 +10,11 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from corpusmill.dataset.disk import Disk, swapped
+from corpusmill.dataset.store import Store
 from corpusmill.errors import CorpusmillError, StoreError
+from corpusmill.runner import export_folder
+from corpusmill.runner.store_check import check_exports, newest_runs
 
 
 def steps_of(mill: Any, *, word: str = "x", **options: Any) -> list[dict[str, Any]]:
@@ -136,9 +140,112 @@ def test_an_empty_folder_may_be_filled(mill: Any) -> None:
 def test_a_file_lost_from_an_export_is_made_again(exported: Any) -> None:
     """The same plan finds that its folder is not whole and publishes it anew."""
     before = {name: data for name, (_, data) in state(exported.root / "out").items()}
-    next((exported.root / "out").rglob("test-*.parquet")).unlink()
-    exported.run(steps_of(exported, replace=True))
+    lost = next((exported.root / "out").rglob("test-*.parquet"))
+    lost.unlink()
+    result = exported.run(steps_of(exported))
     assert {name: data for name, (_, data) in state(exported.root / "out").items()} == before
+    assert f"is damaged and is made again: {lost.name}: it is not there" in result.notices[0]
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :])
+
+
+@pytest.mark.parametrize("name", ["data/train-00000-of-00001.parquet", "corpusmill.json"])
+def test_a_flipped_bit_in_an_export_is_made_good(exported: Any, name: str) -> None:
+    """Its size tells nothing: verify finds it, plan says why the export runs, a run says so and makes equal bytes."""
+    before = {one: data for one, (_, data) in state(exported.root / "out").items()}
+    flip(exported.root / "out" / name)
+    assert [Path(one.name).name for one in check_exports(newest_runs(Store(exported.store_uri)))] == [Path(name).name]
+    foreseen = exported.forecast(steps_of(exported))["out"]
+    assert (foreseen.state, "is damaged" in " ".join(foreseen.reasons)) == ("runs", True)
+    result = exported.run(steps_of(exported))
+    assert any(f"is damaged and is made again: {Path(name).name}: " in one for one in result.notices)
+    assert {one: data for one, (_, data) in state(exported.root / "out").items()} == before
+    assert exported.run(steps_of(exported)).notices == []
+
+
+def test_what_lies_in_a_damaged_export_is_not_lost(exported: Any) -> None:
+    """A file that somebody put there, and a card that somebody wrote into: refused until that is moved away."""
+    out = exported.root / "out"
+    (out / "notes.txt").write_text("mine")
+    with (out / "README.md").open("a") as card:
+        card.write("and more about it\n")
+    exported.run(steps_of(exported))  # whole: nothing is touched
+    flip(next(out.rglob("train-*.parquet")))
+    before = state(out)
+    with pytest.raises(StoreError, match=r"what was not exported: README\.md, notes\.txt"):
+        exported.run(steps_of(exported))
+    assert state(out) == before
+    exported.run(steps_of(exported, replace=True))
+    assert "notes.txt" not in state(out)
+
+
+def test_an_export_is_read_once_while_nobody_touches_it(exported: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that look as they did are not read again by each run; one that was written to is, and then no more."""
+    read: list[str] = []
+    once = export_folder.hash_file
+    monkeypatch.setattr(export_folder, "hash_file", lambda path: (read.append(path.name), once(path))[1])
+    exported.run(steps_of(exported))
+    assert read == []
+    path = next((exported.root / "out").rglob("test-*.parquet"))
+    path.write_bytes(path.read_bytes())
+    assert exported.run(steps_of(exported)).notices == []
+    exported.run(steps_of(exported))
+    assert read == [path.name]
+
+
+def test_a_plan_moves_and_makes_nothing(exported: Any) -> None:
+    """Not a staging folder, nor the last rename of a run that was killed before it."""
+    (exported.root / "out").rename(exported.root / "away")
+    before = sorted(path.name for path in exported.root.iterdir())
+    assert exported.forecast(steps_of(exported))["out"].state == "runs"
+    (exported.root / "away").rename(exported.root / "out")
+    staging = staging_of(exported)
+    (exported.root / "out").rename(staging)
+    assert exported.forecast(steps_of(exported))["out"].state == "cached"
+    staging.rename(exported.root / "away")
+    assert sorted(path.name for path in exported.root.iterdir() if path.suffix != ".yaml") == [
+        name for name in before if not name.endswith(".yaml")
+    ]
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of the engine takes it for an error."""
+
+
+def test_killed_between_two_renames_the_new_export_follows(exported: Any) -> None:
+    """Where names cannot be swapped, nothing may stand in place for an instant; the next run puts the new one there."""
+
+    class Old(Disk):
+        def exchange(self, source: Path, target: Path) -> None:
+            raise OSError(22, "Invalid argument")
+
+        def rename(self, source: Path, target: Path) -> None:
+            if target == exported.root / "out":
+                raise Killed
+            super().rename(source, target)
+
+    with swapped(Old()), pytest.raises(Killed):
+        exported.run(steps_of(exported, word="other", replace=True))
+    assert not (exported.root / "out").exists()
+    exported.run(steps_of(exported, word="other"))
+    path = next((exported.root / "out").rglob("train-*.parquet"))
+    assert pq.read_table(path)["text"][0].as_py().endswith("MARKother")
+    assert [path.name for path in exported.root.iterdir() if path.name.startswith(".out")] == []
+
+
+def test_killed_before_it_is_removed_the_old_export_goes_with_the_next_run(exported: Any) -> None:
+    """It has the name of the staging folder for an instant, then one of its own."""
+    for name in (staging_of(exported).name, ".out.replaced"):
+        shutil.copytree(exported.root / "out", exported.root / name)
+    flip(next(staging_of(exported).rglob("train-*.parquet")))
+    before = state(exported.root / "out")
+    exported.run(steps_of(exported))
+    assert state(exported.root / "out") == before
+    assert [path.name for path in exported.root.iterdir() if path.name.startswith(".out")] == []
 
 
 def test_the_bytes_do_not_depend_on_shards(mill: Any, new_mill: Any) -> None:
