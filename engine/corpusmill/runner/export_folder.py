@@ -152,9 +152,19 @@ def others(folder: Path, successor: Path, data: Sequence[str]) -> list[str]:
 
 
 def _keep_only(folder: Path, named: set[Path]) -> None:
-    """Remove what the manifest does not name: records of finished files, halves that a killed worker left."""
+    """Remove what the manifest does not name: records of finished files, halves that a killed worker left.
+
+    What cannot be removed is raised, for it would be published.
+    """
     for path in sorted(folder.iterdir()):
         if path.is_dir() and any(path in one.parents for one in named):
             _keep_only(path, named)
         elif path not in named:
-            remove_tree(path)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for entry in sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else ():
+        _remove(entry)
+    with contextlib.suppress(FileNotFoundError):
+        (disk().remove_folder if path.is_dir() and not path.is_symlink() else disk().unlink)(path)
