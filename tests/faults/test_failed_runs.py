@@ -118,7 +118,7 @@ def test_a_store_where_a_file_stands_is_told(pit: Any) -> None:
     (pit.root / "file").write_text("in the way")
     result = pit.call(pit.spec(steps(pit)), store="file/store")
     assert result.returncode == 1
-    assert "cannot write to the store: Not a directory" in result.stderr
+    assert f"{str(pit.root / 'file')!r} is a file" in result.stderr
     assert "--store" in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -16,7 +16,7 @@ from corpusmill.dataset.hashing import hash_bytes
 from corpusmill.dataset.local_storage import LocalStorage
 from corpusmill.dataset.object_client import ObjectClient
 from corpusmill.dataset.object_storage import ObjectStorage
-from corpusmill.errors import UsageError
+from corpusmill.errors import StoreError, UsageError
 
 _CREDENTIALS = re.compile(r"[^/]*@|[^/@]*:[^@]*@")
 """What stands before the host of a URI; a password may hold slashes."""
@@ -95,8 +95,8 @@ def open_storage(uri: str) -> Storage:
     """Open a storage by URI.
 
     A path or `file://PATH`; `s3://BUCKET/PREFIX`, `gs://…`, `az://…`; or `object://PATH`, an object store's rules on a
-    local folder. Nothing is asked of an object store before it is used. Raises UsageError for any other scheme, for a
-    URI with a user name or password, and where a file is in the way.
+    local folder. Nothing is asked of an object store before it is used. Raises UsageError for any other scheme and for
+    a URI with a user name or password, StoreError where a file is in the way.
     """
     parts = urlsplit(uri)
     if parts.scheme not in SCHEMES:  # which look for themselves, and know where credentials belong
@@ -137,7 +137,7 @@ def _refuse_file(root: Path) -> None:
     """Refuse a place where a file is, or lies on the way: said of a write, it would sound like missing rights."""
     there = next((one for one in (root, *root.parents) if os.path.lexists(one)), None)
     if there is not None and not there.is_dir():
-        raise UsageError(
+        raise StoreError(
             f"the store {str(root)!r} cannot be there: {str(there)!r} is a file",
             where="store",
             expected="a folder, or a path where one can be made",

@@ -240,7 +240,7 @@ def test_a_file_in_the_way_is_told_as_one(tmp_path: Path, scheme: str, below: st
     """Which file, what was expected, what to do; it stays as it is."""
     file = tmp_path / "store"
     file.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="is a file") as caught:
+    with pytest.raises(StoreError, match="is a file") as caught:
         open_storage(f"{scheme}{file}{below}")
     assert repr(str(file)) in caught.value.what
     assert caught.value.where
