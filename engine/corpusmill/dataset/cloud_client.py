@@ -23,11 +23,12 @@ CREDENTIALS = {
 }
 _CLIENT = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=10)}
 _RETRIES = {
-    "max_retries": 8,
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
+    "max_retries": 12,
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 3},
     "retry_timeout": timedelta(minutes=3),
 }
-"""Each wait is drawn at random between the first one and twice the last, so that workers do not come back together."""
+"""Each wait is drawn at random between the first one and three times the last, so that workers do not come back
+together: half a minute of patience, mostly. With twice the last they do not grow: two seconds, and it was over."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
