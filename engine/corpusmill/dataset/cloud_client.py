@@ -29,6 +29,8 @@ _RETRIES = {
 }
 """Each wait is drawn at random between the first one and three times the last, so that workers do not come back
 together: half a minute of patience, mostly. With twice the last they do not grow: two seconds, and it was over."""
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+"""What S3, Azure and Google say of a bucket that is not there."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -137,6 +139,8 @@ class CloudClient:
 
             if isinstance(error, exceptions.AlreadyExistsError):
                 raise
+            if any(word in str(error) for word in _NO_BUCKET):  # of a listing, which knows no object that is not there
+                raise self._no_bucket() from error
             refused = isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError)
             raise StoreError(
                 f"{'no access to' if refused else 'no answer from'} the object store for {key!r}: {_short(error)}",

@@ -97,9 +97,11 @@ def test_what_travels_to_a_worker_holds_no_connection(place: str) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_named(s3: str) -> None:
-    """Writing into a bucket that does not exist says so."""
+    """Writing into a bucket that does not exist says so, and so does looking what is in it, which a run does first."""
     with pytest.raises(StoreError, match="no bucket 'nowhere'"):
         Store("s3://nowhere/x").record("commits/a", b"{}")
+    with pytest.raises(StoreError, match="no bucket 'nowhere'"):
+        list(Store("s3://nowhere/x").storage.list("runs/"))
 
 
 def test_a_server_that_is_silent_is_given_up(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
