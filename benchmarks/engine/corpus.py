@@ -23,6 +23,9 @@ SOURCES = (
     "c_neardup/pg-editions/pg-editions.jsonl.xz",
     "c_neardup/zh-laws-versions/zh-laws-versions.jsonl.xz",
 )
+BOOKS = Path(__file__).resolve().parents[2] / "pipelines" / "data" / "books"
+PIECE = 10
+"""Paragraphs of a book that make a document."""
 
 
 def documents(folder: Path) -> list[str]:
@@ -33,6 +36,25 @@ def documents(folder: Path) -> list[str]:
             texts += [json.loads(line)["text"] for line in lines]
     random.Random(0).shuffle(texts)
     return texts
+
+
+def texts_at_hand() -> list[str]:
+    """The texts of the folder that CORPUSMILL_TEST_DATA names; without it the repository's books, in pieces."""
+    if folder := os.environ.get("CORPUSMILL_TEST_DATA"):
+        return documents(Path(folder))
+    texts = []
+    for path in sorted(BOOKS.glob("*.txt")):
+        paragraphs = _decoded(path.read_bytes()).split("\n\n")
+        texts += ["\n\n".join(paragraphs[at : at + PIECE]) for at in range(0, len(paragraphs), PIECE)]
+    random.Random(0).shuffle(texts)
+    return texts
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
 
 
 def lines_of(texts: list[str], size: int) -> Iterator[bytes]:

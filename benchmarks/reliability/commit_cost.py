@@ -91,7 +91,7 @@ def _spread(shares: list[float]) -> str:
 
 def _runs(folder: Path, megabytes: float, files: int, rounds: int) -> dict[str, list[dict[str, Any]]]:
     """Make the input; run the pipeline calm, watched and unforced in turn, each into a store of its own."""
-    texts = corpus.documents(Path(os.environ["CORPUSMILL_TEST_DATA"]))
+    texts = corpus.texts_at_hand()
     size = int(megabytes * 1e6)
     corpus.cut(corpus.lines_of(texts, size), folder / "input", files, size)
     (folder / "ten").mkdir()

@@ -51,6 +51,11 @@ def breaks(uses: str, breach: str) -> dict[str, Any]:
     return {"id": "judge", "uses": uses, "with": {"breach": breach}}
 
 
+def sketches(action: str) -> dict[str, Any]:
+    """The deduplicator that does something while it sketches the marked documents."""
+    return {"id": "judge", "uses": "dedup.same", "with": {"action": action}}
+
+
 SOON = {"deadline": 1}
 CASES = (
     Case("raises an exception on a document", acts("raise"), "raised ValueError"),
@@ -73,6 +78,9 @@ CASES = (
         run={"worker_memory": "200 MB"},
         watched=True,
     ),
+    Case("a deduplicator: raises on a document", sketches("raise"), "raised ValueError"),
+    Case("a deduplicator: segfaults on a document", sketches("segfault"), "crashed (signal 11)"),
+    Case("a deduplicator: hangs in a C loop", sketches("hang-in-c"), "passed its deadline", limits=SOON),
     Case("leaks 80 MB a batch", acts("none", leak=80 << 20), run={"worker_memory": "300 MB"}),
     Case("prints and writes to stdout", acts("print")),
     Case("changes folder, umask, locale, variables, signals, seeds, limits", acts("bewitch")),

@@ -75,7 +75,7 @@ def measure() -> dict[str, Any]:
 def _run(folder: Path, megabytes: float) -> tuple[dict[str, Any], Path, int]:
     """Run the pipeline over real documents; return its outputs, its store and the bytes of its input."""
     size = int(megabytes * 1e6)
-    texts = corpus.documents(Path(os.environ["CORPUSMILL_TEST_DATA"]))
+    texts = corpus.texts_at_hand()
     corpus.cut(corpus.lines_of(texts, size), folder / "input", 8, size)
     spec, store = folder / "spec.yaml", folder / "store"
     spec.write_text(SPEC.format(input=folder / "input"), encoding="utf-8")

@@ -21,6 +21,11 @@ def main() -> None:
             # From here on commands tidy up behind a KeyboardInterrupt.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         command_line()
+    except SystemExit:
+        # All is said; a Ctrl-C while Python closes down would replace the exit code by a signal.
+        if heard:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise
     except KeyboardInterrupt:
         _leave()
 
