@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-APART = ("reliability",)
-"""Groups that run only when they are named: proofs, not speeds (`make reliability`)."""
+APART = ("reliability", "parity")
+"""Groups that run only when they are named: proofs (`make reliability`), and what needs a peer's package."""
 
 
 def main() -> None:
