@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from corpusmill.plan.stages import Stage
 from corpusmill.runner.executor import Executor
 from corpusmill.runner.folder_work import saved_work
 from corpusmill.runner.observers import Observers
-from corpusmill.runner.placement import Placement, place
+from corpusmill.runner.placement import Placement, place, together
 from corpusmill.runner.policy import Control, run_units
 from corpusmill.runner.records import DEFAULT_STORE
 from corpusmill.runner.tokens import TokenSet
@@ -173,7 +173,7 @@ class Session:
         self.store.settle()
         run_units(
             self.executor,
-            units,
+            self._placed(stage, units),
             done,
             control=self.control,
             crumbs=self.crumb,
@@ -212,6 +212,13 @@ class Session:
                 "running": min(self.executor.workers, max(0, progress.total - progress.done)),
             }
         )
+
+    def _placed(self, stage: Stage, units: Iterable[Unit]) -> Iterator[Unit]:
+        """Yield the units, each with what its stage asks of the machine; those of a pass say so themselves."""
+        asked = {} if stage.kind == "pass" else together(self.placement(step).resources for step in stage.steps)
+        for unit in units:
+            unit.resources = unit.resources or asked
+            yield unit
 
     def start_stage(self, stage: Stage, total: int, cached: int) -> StageProgress:
         """Tell observers that a stage starts and return its progress."""

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from corpusmill.plan.check import check
-from corpusmill.runner.inline import InlineExecutor, local_gpus
+from corpusmill.runner.inline import DirectExecutor, InlineExecutor, local_gpus
 from corpusmill.runner.journal import read_journal
 from corpusmill.runner.placement import place, together
+from corpusmill.runner.unit import Unit
 
 
 class Small(InlineExecutor):
@@ -80,3 +81,24 @@ def test_a_gpu_that_is_not_there_is_said_once(mill: Any) -> None:
     assert started["notices"] == result.notices
     assert mill.run(steps).notices == []
     assert result.outputs["outputs"]["number"]["digest"] == plain
+
+
+def test_units_of_every_stage_ask_for_what_their_step_asks(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that a deduplication or an export needs reaches the executor as that of a pass does."""
+    seen: dict[str, set[Any]] = {}
+    submit = DirectExecutor.submit
+
+    def noting(executor: DirectExecutor, unit: Unit) -> None:
+        seen.setdefault(unit.kind, set()).add(unit.resources.get("memory"))
+        submit(executor, unit)
+
+    monkeypatch.setattr(DirectExecutor, "submit", noting)
+    mill.jsonl("data/a.jsonl", mill.texts(20))
+    steps = [
+        {"id": "read", "uses": "read.jsonl", "with": {"paths": "data/*.jsonl"}, "resources": {"memory": 10}},
+        {"id": "exact", "uses": "dedup.exact", "resources": {"memory": 20}},
+        {"id": "out", "uses": "write.jsonl", "with": {"path": str(mill.root / "out")}, "resources": {"memory": 30}},
+    ]
+    mill.run(steps)
+    asked = {kind: amounts for kind, amounts in seen.items() if kind in ("pass", "sketch", "join", "select", "write")}
+    assert asked == {"pass": {10}, "sketch": {20}, "join": {20}, "select": {20}, "write": {30}}
