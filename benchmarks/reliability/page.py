@@ -33,7 +33,7 @@ machine, kills and crashes included, and writes this page anew with your figures
 
     make reliability
 
-`make reliability SECTIONS=kills` runs one section, `SCALE=small` less of each; all at full scale takes hours on two
+`make reliability SECTIONS=kills` runs one section, `SCALE=small` less of each; all at full scale takes two hours on two
 cores. `make soak` kills at random for half an hour while a million documents go through. And in a few minutes, before
 your eyes: this runs the quickstart while killing its own workers and driver, and compares the bytes with a calm run's.
 
