@@ -21,6 +21,8 @@ HEARTBEAT = 30.0
 STALE = 150.0
 """Seconds without a heartbeat, by the store's own clock, after which a holder on another host is held to be dead."""
 _LOOK = 5.0
+_let_go: set[str] = set()
+"""Tokens of leases that this process is done with: one that could not be removed then is in nobody's way."""
 FILE_NAME = "lease.json"
 
 
@@ -49,6 +51,7 @@ class RemoteLease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        _let_go.add(self._token)
         if self._storage is not None:
             with contextlib.suppress(CorpusmillError, OSError):  # a store that is gone needs no lease
                 self._remove(self._token)
@@ -82,6 +85,8 @@ class RemoteLease:
         return orjson.dumps(content)
 
     def _lives(self, holder: dict[str, Any]) -> bool:
+        if holder["token"] in _let_go:
+            return False
         boot = str(process_start(os.getpid())).partition(":")[0]
         if holder["host"] == socket.gethostname() and str(holder["process_start"]).startswith(boot):
             return is_alive(int(holder["pid"]), holder["process_start"])

@@ -11,7 +11,7 @@ import pytest
 
 from corpusmill.dataset.storage import open_storage
 from corpusmill.dataset.store import Store
-from corpusmill.errors import RunLocked
+from corpusmill.errors import RunLocked, StoreError
 from corpusmill.runner import remote_lease
 from corpusmill.runner.orphans import find_orphans, remove_orphans
 from corpusmill.runner.records import latest_run, list_runs
@@ -92,6 +92,23 @@ def test_a_lease_of_the_dead_is_taken_over(mill: Any, place: str, monkeypatch: p
     removed = remove_orphans(store, find_orphans(store, older_than=-3600))
     assert "files/aa/orphan.arrow" in {one.name for one in removed}
     assert not storage.exists("files/aa/orphan.arrow")
+
+
+def test_a_lease_that_could_not_be_removed_is_in_nobodys_way(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket did not answer when a run of this process ended; the next run of the process goes ahead."""
+    store = Store(place)
+
+    def refuse(storage: Any, name: str) -> None:
+        raise StoreError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.storage), "delete", refuse)
+        with RemoteLease(store, "other"):
+            pass
+    assert store.storage.exists(f"runs/other/{FILE_NAME}")
+    with RemoteLease(store, "other"):
+        pass
+    assert not store.storage.exists(f"runs/other/{FILE_NAME}")
 
 
 def test_a_lease_of_a_killed_run_of_this_machine_is_taken_over_at_once(place: str) -> None:
