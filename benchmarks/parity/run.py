@@ -27,8 +27,8 @@ sys.path[:0] = [str(HERE.parent / "engine")]
 import corpus  # noqa: E402
 
 RESULT = HERE.parent / "results" / "parity.json"
-COPIES = 200
-"""Small rounds warm both sides up: kernels are compiled, modules loaded."""
+WARM_UP = 200
+"""Documents judged before the clock starts: kernels are compiled, modules loaded."""
 RULES = {
     "filter.gopher-quality": {
         "gopher_short_doc": "too_few_words",
@@ -89,7 +89,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 def compare(uses: str, peer: Callable[[str], str], texts: list[str]) -> dict[str, Any]:
     """Judge all texts twice."""
-    ours(uses, texts[:COPIES])
+    ours(uses, texts[:WARM_UP])
     theirs, their_seconds = timed(lambda: [peer(text) for text in texts])
     found, our_seconds = timed(lambda: ours(uses, texts))
     expected = [RULES[uses].get(rule, rule) for rule in theirs]
