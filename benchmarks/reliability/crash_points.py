@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -117,7 +118,9 @@ class Medium:
     """A kind of store that the scenario runs on: `local`, `object` (a folder with an object store's rules) or `s3`."""
 
     def __init__(self, name: str, scenario: Scenario, bucket: str = ""):
-        self.name, self.scenario, self._bucket, self._number = name, scenario, bucket, 0
+        self.name, self.scenario, self._number = name, scenario, 0
+        # A place of its own: copies that this machine keeps of an earlier store of that name would spare requests.
+        self._place = f"s3://{bucket}/{uuid.uuid4().hex}"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ class Medium:
             return str(self.scenario.base / "store")
         if self.name == "object":
             return f"object://{self.scenario.root}/objects-{self._number}"
-        return f"s3://{self._bucket}/{self._number}"
+        return f"{self._place}/{self._number}"
 
     def laid_out(self, case: Case) -> str:
         """Return the URI of a store that holds what a crash left."""
