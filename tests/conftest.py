@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import stat
 import sys
 import sysconfig
@@ -41,6 +42,10 @@ _spec = importlib.util.spec_from_file_location("corpusmill_no_network", NO_NETWO
 assert _spec is not None
 assert _spec.loader is not None
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
+
+# Whoever starts tests in the background has SIGINT ignored, and every process they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine is slow at times, so no deadlines; derandomised, so that a change is judged by its own faults.
 # Hypothesis draws on constants of the modules that are loaded, so which inputs a strategy filters out depends on the

@@ -135,7 +135,6 @@ def in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -
     """Start a command as the foreground group of a terminal of its own; return its number and the terminal."""
     pid, terminal = pty.fork()
     if not pid:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever starts tests in the background has it ignored
         os.chdir(folder)
         os.execvpe(command[0], command, environment)
     return pid, terminal

@@ -225,9 +225,7 @@ def test_watching_tries_again_after_each_save(tmp_path: Path) -> None:
     """In a process of its own: a good file, one that does not import, a better one; Ctrl-C ends it well."""
     good = (FOLDER / FILE).read_text()
     (tmp_path / FILE).write_text(good)
-    # Whoever starts tests in the background has SIGINT ignored, and children inherit that.
-    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    program = f"{hearing}import sys; from corpusmill.cli import main; main(sys.argv[1:])"
+    program = "import sys; from corpusmill.cli import main; main(sys.argv[1:])"
     arguments = ["try", FILE, "--operator", "upper", "--text", "abc", "--watch"]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],

@@ -64,8 +64,7 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
 def test_the_handler_is_gone_when_a_command_is_at_work() -> None:
     """Commands tidy up behind a KeyboardInterrupt, or hear signals themselves."""
     probe = "import corpusmill.cli as cli, signal; cli.main = lambda: print(signal.getsignal(signal.SIGINT).__name__)"
-    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {probe}"
-    program += "; from corpusmill.entry import main; main()"
+    program = f"{probe}; from corpusmill.entry import main; main()"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == signal.default_int_handler.__name__
 
@@ -73,8 +72,7 @@ def test_the_handler_is_gone_when_a_command_is_at_work() -> None:
 def test_a_signal_while_python_closes_down_changes_no_exit_code(tmp_path: Path) -> None:
     """The command has ended and said how; a Ctrl-C that comes late is nobody's any more."""
     late = "import atexit, os, signal; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))"
-    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {late}"
-    program += "; from corpusmill.entry import main; main()"
+    program = f"{late}; from corpusmill.entry import main; main()"
     command = [sys.executable, "-c", program, "check", str(tmp_path / "missing.yaml")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
