@@ -56,8 +56,8 @@ class Store:
     then (by the driver alone, last) a manifest. Readers open only what a record or manifest names.
     """
 
-    def __init__(self, uri: str):
-        self.storage: Storage = open_storage(uri)
+    def __init__(self, uri: str, storage: Storage | None = None):
+        self.storage = open_storage(uri) if storage is None else storage
         self.uri = self.storage.uri
         self._verified: set[str] = set()
         self.commits = CommitLog(self.storage, self.scratch)

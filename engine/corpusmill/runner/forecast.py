@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
+from corpusmill.dataset.looked_at import LookedAt
 from corpusmill.dataset.manifest import Dataset
+from corpusmill.dataset.storage import open_storage
 from corpusmill.dataset.store import Store
 from corpusmill.errors import CorpusmillError
 from corpusmill.plan.build import build_stages
@@ -146,9 +150,18 @@ def forecast(
 ) -> list[StageForecast]:
     """Return what a run would do, stage by stage. Reads and hashes input files; runs no operator on any document.
 
-    `retry`: what a run with `--retry` would do; nothing is forgotten for it here.
+    `retry`: what a run with `--retry` would do; nothing is forgotten for it here. The store is only looked at, so one
+    that cannot be written to will do; where it can, what was learnt of input files saves the run from reading them.
     """
-    store = Store(store_uri or checked.spec.store or DEFAULT_STORE)
+    uri = store_uri or checked.spec.store or DEFAULT_STORE
+    with tempfile.TemporaryDirectory(prefix="corpusmill-plan-") as folder:
+        store = Store(uri, LookedAt(open_storage(uri), Path(folder)))
+        return _forecast(checked, store, until, relock=relock, retry=retry)
+
+
+def _forecast(
+    checked: CheckedSpec, store: Store, until: str | None, *, relock: bool, retry: bool
+) -> list[StageForecast]:
     stale = {} if relock else stale_pins(checked, store)
     checked = with_pins(checked, pins_of(checked, store, relock=relock))
     listener, manager = _Listener(), plugin_manager(checked.local)

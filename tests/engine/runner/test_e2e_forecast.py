@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpusmill.dataset.disk import Disk, swapped
 from corpusmill.errors import InputError
 
 
@@ -71,6 +73,52 @@ def test_after_a_run_everything_is_cached(filled: Any) -> None:
     assert plan["two"].rows == outputs["outputs"]["two"]["rows"]
     assert not filled.calls()
     assert filled.tree() == before
+
+
+class ReadOnly(Disk):
+    """A disk that is mounted read-only below a folder."""
+
+    def __init__(self, root: Path):
+        self._root = root.resolve()
+
+    def _refuse(self, path: Path) -> None:
+        if path.resolve().is_relative_to(self._root):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    def create(self, path: Path) -> int:
+        self._refuse(path)
+        return super().create(path)
+
+    def make_folder(self, path: Path) -> None:
+        self._refuse(path)
+        super().make_folder(path)
+
+    def unlink(self, path: Path) -> None:
+        self._refuse(path)
+        super().unlink(path)
+
+
+def test_a_store_that_cannot_be_written_to_is_looked_at(filled: Any) -> None:
+    """Empty, filled by a run, behind a changed option: the same forecast as elsewhere, which is no business of writes.
+
+    Nor are files that were removed behind the store's back: their work runs again, and nothing is forgotten yet.
+    """
+    filled.run(steps_of(filled))
+    before = filled.tree()
+    with swapped(ReadOnly(Path(filled.store_uri))):
+        assert {one.state for one in filled.forecast(steps_of(filled)).values()} == {"cached"}
+        changed = filled.forecast(steps_of(filled, most=800))
+        assert [one.state for one in changed.values()] == ["cached", "cached", "runs", "waits", "waits"]
+        (filled.root / "data/b.jsonl").write_text('{"text": "a new document"}\n')
+        assert filled.forecast(steps_of(filled))["one"].state == "runs"
+        assert filled.tree() == before
+        for name in [name for name in before if name.startswith("files/")]:
+            (Path(filled.store_uri) / name).unlink()
+        assert filled.forecast(steps_of(filled))["one"].cached == 0
+    with swapped(ReadOnly(filled.root)):
+        filled.store_uri = str(filled.root / "nowhere")
+        assert filled.forecast(steps_of(filled))["one"].state == "runs"
+    assert not (filled.root / "nowhere").exists()
 
 
 def test_a_changed_option_is_named_with_both_values(filled: Any) -> None:
