@@ -41,12 +41,17 @@ def preview(
     of STEP raises is shown with its own line and the smallest text that does it; the exit code is 1 then.
     """
     from corpusmill.cli.trial_text import say_trial, trial_json
+    from corpusmill.face.fatal import outlived
     from corpusmill.face.preview import preview as look
     from corpusmill.plan.check import check
+    from corpusmill.plugin.local import home_of
 
     with contextlib.redirect_stdout(sys.stderr):
         checked = check(spec, sets=sets, params=params, profile=profile, blocked=blocked)
-        found = look(checked, step, rows=rows, store=store)
+        homes = {one.uses: home_of(one.operator) for one in checked.steps}
+        found = outlived(
+            lambda announce: look(checked, step, rows=rows, store=store, announce=announce), step, homes, checked.local
+        )
     if as_json:
         say_json(trial_json(found))
     else:

@@ -16,7 +16,7 @@ from corpusmill.errors import CorpusmillError
 from corpusmill.runner.records import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from corpusmill.face.trial import Trial
+    from corpusmill.face.trial import Announce, Trial
 
 _EXAMPLES = """\b
 Examples:
@@ -55,7 +55,8 @@ def try_(
     """Try an operator on documents: verdicts with values and thresholds, the difference it makes, the columns it adds.
 
     FILE is a plugin file, NAME an operator such as filter.length. Nothing is stored. What the operator raises is shown
-    with its own line and the smallest text that does it; the exit code is 1 then.
+    with its own line and the smallest text that does it; the exit code is 1 then. It runs in a process of its own, so
+    one that crashes is told with the document, too; breakpoints work.
     """
     if (on is None) == (not texts):
         raise click.UsageError("Give either --on DATA or --text TEXT.")
@@ -64,11 +65,14 @@ def try_(
     given = with_options(options)
 
     def once() -> int:
+        from corpusmill.face.fatal import outlived
         from corpusmill.face.trying import trial
 
-        found = trial(
-            operator, on=on, texts=texts, rows=rows, options=given, name=name, column=column, seed=seed, store=store
-        )
+        def call(announce: Announce) -> Trial:
+            taken = {"on": on, "texts": texts, "rows": rows, "column": column, "store": store}
+            return trial(operator, options=given, name=name, seed=seed, announce=announce, **taken)  # type: ignore[arg-type]
+
+        found = outlived(call, operator)
         _show(found, f"{found.uses} on {on or 'texts'}", as_json=as_json)
         return 1 if any(one.failure for one in found.tried) else 0
 

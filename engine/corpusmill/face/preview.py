@@ -16,7 +16,7 @@ from corpusmill.errors import UsageError, nearest
 from corpusmill.face.chosen import DOCUMENT_KINDS
 from corpusmill.face.deduplication import fates
 from corpusmill.face.sample import Sample, sample_reader
-from corpusmill.face.trial import Passed, Trial, Tried, single_rows, try_rows, who
+from corpusmill.face.trial import Announce, Passed, Trial, Tried, single_rows, try_rows, unannounced, who
 from corpusmill.face.workbench import Workbench
 from corpusmill.ledger.quarantine import DOCUMENTS, as_documents
 from corpusmill.ledger.quarantine import SCHEMA as QUARANTINE
@@ -35,12 +35,19 @@ from corpusmill.runner.workspace import Workspace
 from corpusmill.spec.model import Ref
 
 
-def preview(checked: CheckedSpec, step: str, *, rows: int = 20, store: str | None = None) -> Trial:
+def preview(
+    checked: CheckedSpec,
+    step: str,
+    *,
+    rows: int = 20,
+    store: str | None = None,
+    announce: Announce = unannounced,
+) -> Trial:
     """Run a checked spec up to a step on at most `rows` documents of each input, in a temporary store.
 
     Steps that it does not need are left out. `store`: where `run:` and `store:` references are looked up; it is only
-    read. Raises UsageError for a step that is not there or makes something else than documents, and whatever stops a
-    step on the way.
+    read. `announce` is called before the operator of the step is. Raises UsageError for a step that is not there or
+    makes something else than documents, and whatever stops a step on the way.
     """
     target = next((one for one in checked.steps if one.id == step), None)
     if target is None:
@@ -57,12 +64,15 @@ def preview(checked: CheckedSpec, step: str, *, rows: int = 20, store: str | Non
         )
     needed = replace(checked, steps=tuple(ancestors(checked, step)))
     with Workbench() as bench:
-        return _Preview(bench, needed, target, rows, store or checked.spec.store or DEFAULT_STORE).look()
+        return _Preview(bench, needed, target, rows, store or checked.spec.store or DEFAULT_STORE, announce).look()
 
 
 class _Preview:
-    def __init__(self, bench: Workbench, checked: CheckedSpec, target: CheckedStep, rows: int, store: str):
+    def __init__(
+        self, bench: Workbench, checked: CheckedSpec, target: CheckedStep, rows: int, store: str, announce: Announce
+    ):
         self._bench, self._target, self._rows, self._source = bench, target, rows, store
+        self._announce = announce
         foreign = any(not ref.local for step in checked.steps for refs in step.inputs.values() for ref in refs)
         self._checked = pinned(checked, Store(store)) if foreign else checked
         self._samples: dict[str, Sample] = {}
@@ -87,6 +97,7 @@ class _Preview:
 
     def _sample(self, step: CheckedStep) -> None:
         """Read the first rows of a reader's input and make them datasets of the bench."""
+        self._announce(step.uses, None)
         reader = build_operator(step, self._checked.spec.seed, self._checked.spec.base)
         reader.setup()
         sample = sample_reader(reader, self._rows, ReadLimits.of(step.limits))
@@ -146,15 +157,17 @@ class _Preview:
         return pa.Table.from_batches(batches, schema=schema)
 
     def _rowwise(self, session: Session, stage: Stage) -> Sequence[Tried]:
+        self._announce(stage.steps[0].uses, None)
         recipe = plan_pass(session, stage).recipes[0]
         operator = Workspace(session.settings).operator(recipe)
-        return try_rows(operator, stage.steps[0].uses, self._reaching(session), self._checked.local)
+        return try_rows(operator, stage.steps[0].uses, self._reaching(session), self._checked.local, self._announce)
 
     def _dedup(self, session: Session, stage: Stage) -> Sequence[Tried]:
         step = stage.steps[0]
+        self._announce(step.uses, None)
         operator = build_operator(step, session.seed, session.base)
         operator.setup()
-        alone = try_rows(operator, step.uses, self._reaching(session), self._checked.local)
+        alone = try_rows(operator, step.uses, self._reaching(session), self._checked.local, self._announce)
         if any(one.failure is not None for one in alone):
             return alone  # with documents that it fails on there is no deciding among the others
         RUNNERS["dedup"](session, stage)

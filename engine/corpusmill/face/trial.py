@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -88,7 +88,21 @@ class Trial:
     damaged: tuple[str, ...] = ()
 
 
-def try_rows(operator: Any, uses: str, table: pa.Table, local: tuple[LocalPlugin, ...] = ()) -> list[Tried]:
+Announce = Callable[[str, Tried | None], None]
+"""Called before an operator is, with its `uses` and the document that comes next; None while it is set up."""
+
+
+def unannounced(uses: str, one: Tried | None) -> None:
+    """Announce nothing: the operator is trusted with this process."""
+
+
+def try_rows(
+    operator: Any,
+    uses: str,
+    table: pa.Table,
+    local: tuple[LocalPlugin, ...] = (),
+    announce: Announce = unannounced,
+) -> list[Tried]:
     """Return what an operator makes of each row alone; a row it fails on stands in no other's way.
 
     `table` has the engine's columns. `local`: plugin files, for the lines of those that raise. Deduplicators are only
@@ -98,17 +112,23 @@ def try_rows(operator: Any, uses: str, table: pa.Table, local: tuple[LocalPlugin
     failures: dict[tuple[type[BaseException], str | None], int] = {}
     for number, row in enumerate(single_rows(table)):
         one = who(number, row, operator.column, StepDecision(operator.context.step, uses, "kept"))
+        announce(uses, one)
         done = attempt(type(operator), partial(_tried, operator, one, row))
         if not isinstance(done, Raised):
             tried.append(done)
             continue
         key = (type(done.error), done.where)
         first = failures.setdefault(key, number)
-        small = _smallest(operator, row, done) if first == number and len(failures) <= SHRUNK else None
+        shrinks = first == number and len(failures) <= SHRUNK
+        small = _smallest(operator, row, done, partial(_announced, announce, uses, one)) if shrinks else None
         where, line = place_and_line(type(operator), done.where, local)
         failure = Failure(done.words, where, line, small, None if first == number else first)
         tried.append(replace(one, decision=replace(one.decision, verdict="failed"), failure=failure))
     return tried
+
+
+def _announced(announce: Announce, uses: str, one: Tried, text: str | None) -> None:
+    announce(uses, replace(one, text=text))
 
 
 def who(number: int, row: pa.RecordBatch, column: str, decision: StepDecision) -> Tried:
@@ -142,7 +162,7 @@ def _grown(operator: Any, row: pa.RecordBatch) -> tuple[Made, ...]:
     return tuple(Made(deed, text or "") for deed, text in zip(deeds, texts, strict=True))
 
 
-def _smallest(operator: Any, row: pa.RecordBatch, raised: Raised) -> str | None:
+def _smallest(operator: Any, row: pa.RecordBatch, raised: Raised, announce: Callable[[str | None], None]) -> str | None:
     """Return the smallest text that makes the operator raise the same at the same place."""
     text = row.column(operator.column)[0].as_py()
     if text is None:
@@ -153,6 +173,7 @@ def _smallest(operator: Any, row: pa.RecordBatch, raised: Raised) -> str | None:
     one = who(0, row, operator.column, StepDecision("", "", "kept"))
 
     def fails(texts: list[str | None]) -> bool:
+        announce(texts[0])
         other = row.set_column(place, field, pa.array(texts, field.type))
         again = attempt(type(operator), lambda: _tried(operator, one, other))
         return isinstance(again, Raised) and (type(again.error), again.where) == (type(raised.error), raised.where)

@@ -13,7 +13,7 @@ from corpusmill.face.apply import needed_columns
 from corpusmill.face.chosen import DOCUMENT_KINDS, Chosen, build, checked_options, choose
 from corpusmill.face.deduplication import checked_step, fates
 from corpusmill.face.sample import Sample, sample_file, sample_reference, sample_texts
-from corpusmill.face.trial import Trial, Tried, try_rows
+from corpusmill.face.trial import Announce, Trial, Tried, try_rows, unannounced
 from corpusmill.face.workbench import Workbench
 from corpusmill.plan.checked import CheckedSpec
 from corpusmill.plan.stages import Stage
@@ -35,12 +35,14 @@ def trial(
     column: str | None = None,
     seed: int = 0,
     store: str = DEFAULT_STORE,
+    announce: Announce = unannounced,
 ) -> Trial:
     """Try an operator on the first `rows` documents of `on`, or on texts.
 
     `operator`: a plugin file or a name; `name`: which operator of the file. `on`: a file (or glob) that some reader
-    reads, or a reference to documents in `store`. `column`: the field or column with the text. Raises what `apply`
-    raises, but for what the operator raises on a document: that is told with the document.
+    reads, or a reference to documents in `store`. `column`: the field or column with the text. `announce` is called
+    before the operator is. Raises what `apply` raises, but for what the operator raises on a document: that is told
+    with the document.
     """
     chosen = choose(operator, name)
     if chosen.kind not in DOCUMENT_KINDS:
@@ -52,6 +54,7 @@ def trial(
     checked = checked_options(chosen, options or {}, "--with {}")
     foreign = on is not None and on.startswith(("run:", "store:"))
     text_column = column if foreign and column is not None else "text"
+    announce(chosen.uses, None)
     built = attempt(
         chosen.operator, lambda: _declared(build(chosen, checked, column=text_column, seed=seed, store=store))
     )
@@ -59,7 +62,7 @@ def trial(
         raise _unusable(chosen, built)
     sample = _sample(on, texts, rows, column, built, store, foreign=foreign)
     needed_columns(chosen.uses, built, sample.table.column_names)
-    tried = try_rows(built, chosen.uses, sample.table, chosen.local)
+    tried = try_rows(built, chosen.uses, sample.table, chosen.local, announce)
     if chosen.kind == "dedup" and not any(one.failure for one in tried):
         tried = _together(chosen, checked, sample.table, text_column, seed, tried)
     return Trial(chosen.step, chosen.uses, tuple(tried), rejected=sample.rejected, damaged=sample.damaged)

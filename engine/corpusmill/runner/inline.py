@@ -118,7 +118,7 @@ class InlineExecutor:
         return Died(f"killed by signal {-code}" if code < 0 else f"exited with code {code}")
 
     def _worker_pipe(self) -> Connection:
-        if self._pipe is None and not (self._fork and _can_fork()):
+        if self._pipe is None and not (self._fork and can_fork()):
             self._process, self._pipe = start_fresh_worker(self._settings)
         elif self._pipe is None:
             # A traceback timer of the driver (pytest's, say) would leave the child a lock that nobody ever opens.
@@ -190,8 +190,8 @@ def _message(unit: Unit) -> tuple[Any, ...]:
     return unit.kind, unit.key, unit.payload, unit.handles
 
 
-def _can_fork() -> bool:
-    """False where torch or the client of an object store may have started threads.
+def can_fork() -> bool:
+    """Say whether this process can be forked: torch or the client of an object store may have started threads.
 
     A fork takes one thread along and waits for the others for ever.
     """
