@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import itertools
 import multiprocessing
 import os
 import signal
@@ -181,9 +182,17 @@ class DirectExecutor:
         """Nothing to close."""
 
 
-def local_gpus() -> float:
-    """Count NVIDIA devices without loading a library that would claim one."""
-    return float(len(list(Path("/dev").glob("nvidia[0-9]*"))))
+def local_gpus(devices: Path = Path("/dev")) -> float:
+    """Count the NVIDIA devices that this process may see, without loading a library that would claim one.
+
+    `CUDA_VISIBLE_DEVICES` hides devices, as it does from CUDA: nothing that stands behind a number below zero counts.
+    """
+    there = len(list(devices.glob("nvidia[0-9]*")))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return float(there)
+    shown = itertools.takewhile(lambda one: one and not one.startswith("-"), map(str.strip, visible.split(",")))
+    return float(min(there, len(list(shown))))
 
 
 def _message(unit: Unit) -> tuple[Any, ...]:

@@ -25,6 +25,9 @@ from corpusmill.runner.workspace import Workspace
 # Threads that wait by spinning starve each other where cores are shared: a training step took a minute instead of a
 # second under load. The OpenMP runtime reads this when it is loaded, which no operator has done yet.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read at the first product of matrices on a GPU, whoever needs it, and kept: without it a later training in this
+# process is refused the deterministic algorithms that it asks for.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 postpone_pandas()
 
 _UNITS = {

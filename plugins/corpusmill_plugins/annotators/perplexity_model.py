@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpusmill_plugins.kernels.device import require
 from corpusmill_plugins.kernels.environment import OFFLINE, environment
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class SequenceScorer:
             import transformers
         from tokenizers import Tokenizer
 
+        require(device)
         transformers.utils.logging.disable_progress_bar()  # the engine shows progress
         transformers.utils.logging.set_verbosity_error()
         self.device, self.threads = device, threads

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from corpusmill_plugins.kernels.device import require
 from corpusmill_plugins.kernels.environment import OFFLINE, PASSIVE, environment
 
 
@@ -25,6 +26,7 @@ def load(auto_class: str, folder: Path, device: str) -> Any:
     with environment(**PASSIVE):
         import torch
 
+    require(device)
     loader = getattr(quiet_transformers(), auto_class)
     model = loader.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True, use_safetensors=True)
     return model.to(device).eval()

@@ -16,6 +16,8 @@ from corpusmill_plugins.trainers.schedule import Schedule
 
 MICRO_TOKENS = {"cpu": 1024, "cuda": 32768}
 """Tokens through the model at a time. On a CPU larger logits leave the caches and cost page faults."""
+GPU_LOGITS = 1 << 29
+"""Most logits at a time on a GPU, 2 GiB in float32; with their gradients and bfloat16 forms some 7 GiB."""
 
 
 class CausalLanguageModel(Trainer):
@@ -40,7 +42,10 @@ class CausalLanguageModel(Trainer):
         steps: int = option(300, ge=1, help="updates", unit="updates")
         batch_tokens: int = option(8192, ge=1, help="tokens in one update, rounded down to windows", unit="tokens")
         micro_tokens: int | None = option(
-            None, ge=1, help="tokens through the model at a time; default 1024 on a CPU, 32768 on a GPU", unit="tokens"
+            None,
+            ge=1,
+            help="tokens through the model at a time; default 1024 on a CPU, on a GPU 32768 or what 2^29 logits allow",
+            unit="tokens",
         )
         learning_rate: float = option(1e-3, gt=0, help="highest learning rate")
         schedule: Schedule = option(default_factory=Schedule, help="warm-up and decay of the learning rate")
@@ -97,10 +102,14 @@ class CausalLanguageModel(Trainer):
             )
         validation = tokens.windows("validation") if "validation" in tokens.splits else None
         plain = device == "cpu" and not bfloat16 and projection.is_plain(model)
-        return NextToken(tokens.windows(label), validation, self._micro(tokens.window, device), plain)
+        return NextToken(tokens.windows(label), validation, self._micro(tokens, device), plain)
 
-    def _micro(self, window: int, device: str) -> int:
-        return max(1, (self.options.micro_tokens or MICRO_TOKENS[device]) // window)
+    def _micro(self, tokens: Any, device: str) -> int:
+        """Return how many windows go through the model at a time."""
+        fitting = MICRO_TOKENS[device]
+        if device == "cuda":
+            fitting = min(fitting, GPU_LOGITS // tokens.vocabulary_size)
+        return max(1, (self.options.micro_tokens or fitting) // tokens.window)
 
     def _recipe(self, tokens: Any, device: str) -> Recipe:
         options = self.options
@@ -108,7 +117,7 @@ class CausalLanguageModel(Trainer):
         return Recipe(
             samples=options.steps * batch,
             batch=batch,
-            micro=min(batch, self._micro(tokens.window, device)),
+            micro=min(batch, self._micro(tokens, device)),
             learning_rate=options.learning_rate,
             schedule=options.schedule,
             weight_decay=options.weight_decay,

@@ -38,6 +38,12 @@ def parameters(model: Any) -> dict[str, torch.Tensor]:
     return {name: value.data for name, value in model.named_parameters()}
 
 
+def device_of(model: Any) -> torch.device:
+    """Return where a model lies: a training on the CPU shall not wake up a GPU that happens to be there."""
+    device: torch.device = next(iter(model.parameters())).device
+    return device
+
+
 def save(folder: Path, progress: Progress, model: Any, optimizer: Any, best: dict[str, torch.Tensor]) -> None:
     """Fill a checkpoint folder: model, optimiser, generators, best weights so far, progress."""
     import torch
@@ -50,8 +56,8 @@ def save(folder: Path, progress: Progress, model: Any, optimizer: Any, best: dic
         for key, tensor in values.items()
     }
     generators = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        generators["cuda"] = torch.cuda.get_rng_state()
+    if (device := device_of(model)).type == "cuda":
+        generators["cuda"] = torch.cuda.get_rng_state(device)
     tensors = {name: value.contiguous() for name, value in parameters(model).items()}
     save_file(tensors, str(folder / "model.safetensors"))
     save_file(state, str(folder / "optimizer.safetensors"))
@@ -74,8 +80,8 @@ def restore(folder: Path, model: Any, optimizer: Any) -> tuple[Progress, dict[st
             optimizer.state[parameter] = {key: state[f"{key}.{name}"].to(parameter.device) for key in keys}
     generators = load_file(str(folder / "generators.safetensors"))
     torch.set_rng_state(generators["cpu"])
-    if "cuda" in generators and torch.cuda.is_available():
-        torch.cuda.set_rng_state(generators["cuda"])
+    if "cuda" in generators and (device := device_of(model)).type == "cuda":
+        torch.cuda.set_rng_state(generators["cuda"], device)
     best = folder / "best.safetensors"
     progress = Progress(**json.loads((folder / "progress.json").read_bytes()))
     return progress, load_file(str(best)) if best.is_file() else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusmill import CorpusmillError
+from corpusmill_plugins.kernels.device import require
 from corpusmill_plugins.trainers import checkpoint
 from corpusmill_plugins.trainers.lanes import Lanes
 from corpusmill_plugins.trainers.order import derive, sample_at
@@ -64,6 +65,7 @@ class Loop:
         import torch
 
         self.task, self.recipe, self.work, self.seed = task, recipe, work, seed
+        require(work.device)
         self.device = work.device
         self.model = model.to(self.device)
         self.optimizer = make_optimizer(self.model, recipe)

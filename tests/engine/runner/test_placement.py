@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,22 @@ def test_steps_of_one_worker_take_turns() -> None:
     steps = [{"cpus": 2}, {"cpus": 1, "memory": 5}, {}, {"gpus": 1, "memory": 3, "accelerator": "T4"}]
     assert together(steps) == {"cpus": 2, "memory": 5, "gpus": 1, "accelerator": "T4"}
     assert together([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"), [(None, 2), ("", 0), ("-1", 0), ("1", 1), ("0, 1,2", 2), ("0,-1,1", 1), ("GPU-5f,GPU-6a", 2)]
+)
+def test_hidden_gpus_do_not_count(
+    visible: str | None, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `CUDA_VISIBLE_DEVICES` hides from CUDA is not there for a step either."""
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert local_gpus(tmp_path) == count
 
 
 @pytest.mark.skipif(local_gpus() > 0, reason="there is a GPU here")
