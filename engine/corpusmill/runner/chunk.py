@@ -63,12 +63,17 @@ def gathered(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[pa.R
     size = 0
     for batch in batches:
         if pending and size + batch.nbytes > max_bytes:
-            yield pa.concat_batches(pending)
+            yield _whole(pending)
             pending, size = [], 0
         pending.append(batch)
         size += batch.nbytes
     if pending:
-        yield pa.concat_batches(pending)
+        yield _whole(pending)
+
+
+def _whole(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return batches as one; arrow would copy a single one, too."""
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def numbered(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[Chunk]:
