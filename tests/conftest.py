@@ -122,6 +122,24 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A container of Azure's emulator on loopback; records of runs go apart."""
+    import azure_server
+
+    if importlib.util.find_spec("obstore") is None or azure_server.executable() is None:
+        pytest.skip("no azurite-blob on PATH, and CORPUSMILL_AZURITE names none: npm install azurite")
+    with azure_server.container("mill") as name, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield name
+
+
+@pytest.fixture(params=["s3", pytest.param("az", marks=pytest.mark.soak)])
+def bucket(request: pytest.FixtureRequest) -> str:
+    """The URI of a bucket on a server of each kind: S3, and among the long tests Azure."""
+    return f"{request.param}://{request.getfixturevalue(request.param)}"
+
+
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the source tree."""
     return HERE.parent

@@ -115,12 +115,13 @@ def _seen(entry: tuple[str, bytes | None]) -> tuple[str, bytes | bool | None]:
 
 
 class Medium:
-    """A kind of store that the scenario runs on: `local`, `object` (a folder with an object store's rules) or `s3`."""
+    """A kind of store that the scenario runs on: `local`, `object` (a folder with an object store's rules), or that of
+    `bucket`, a URI."""
 
     def __init__(self, name: str, scenario: Scenario, bucket: str = ""):
         self.name, self.scenario, self._number = name, scenario, 0
         # A place of its own: copies that this machine keeps of an earlier store of that name would spare requests.
-        self._place = f"s3://{bucket}/{uuid.uuid4().hex}"
+        self._place = f"{bucket}/{uuid.uuid4().hex}"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -245,7 +246,7 @@ def media(names: Sequence[str] = ("local", "object", "s3")) -> Iterator[list[Med
         made = []
         for name in names:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"corpusmill-{name}-")))
-            bucket = stack.enter_context(s3_server.bucket("crash")) if name == "s3" else ""
+            bucket = f"s3://{stack.enter_context(s3_server.bucket('crash'))}" if name == "s3" else ""
             made.append(Medium(name, Scenario(folder.resolve()), bucket))
         yield made
 

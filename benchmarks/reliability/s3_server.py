@@ -24,7 +24,7 @@ def server() -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait(process, port)
+        wait_until_heard(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
@@ -62,14 +62,15 @@ def make_bucket(url: str, name: str) -> None:
     connection.close()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_heard(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return when the server takes connections; raises RuntimeError for one that ends or stays silent."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise RuntimeError(f"the S3 server ended with code {process.returncode}; pip install 'moto[server]'")
+            raise RuntimeError(f"the server of objects ended with code {process.returncode}")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError("the S3 server does not answer")
+    raise RuntimeError("the server of objects does not answer")

@@ -1,8 +1,6 @@
-"""Crash points against a real S3 server on loopback, spoken to over HTTP."""
+"""Crash points against real servers of objects on loopback, spoken to over HTTP: S3, and among the long tests Azure."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 from crash_points import OBJECT_FAULTS, Medium, Recording, faults, record, resume, survive
@@ -11,10 +9,11 @@ from crash_scenario import Scenario, attempts_repeated
 SAMPLE = 5
 
 
-@pytest.fixture(scope="module")
-def medium(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Medium]:
+@pytest.fixture(scope="module", params=["s3", pytest.param("az", marks=pytest.mark.soak)])
+def medium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Medium:
     """The scenario on a bucket of the server."""
-    return Medium("s3", Scenario(tmp_path_factory.mktemp("crash")), s3)
+    bucket = f"{request.param}://{request.getfixturevalue(request.param)}"
+    return Medium(request.param, Scenario(tmp_path_factory.mktemp("crash")), bucket)
 
 
 @pytest.fixture(scope="module")

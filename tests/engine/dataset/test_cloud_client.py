@@ -18,10 +18,10 @@ from corpusmill.errors import StoreError, UsageError
 
 
 @pytest.fixture
-def place(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def place(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URI of an empty prefix; caches lie in the test's folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return f"s3://{s3}/{uuid.uuid4().hex}"
+    return f"{bucket}/{uuid.uuid4().hex}"
 
 
 def test_a_long_file_goes_up_in_parts_and_comes_down_in_ranges(

@@ -25,12 +25,12 @@ STEPS = [
 
 
 @pytest.fixture
-def place(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def place(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URI of an empty prefix; scratch, caches and run records of this machine lie in the test's folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return f"s3://{s3}/{uuid.uuid4().hex}"
+    return f"{bucket}/{uuid.uuid4().hex}"
 
 
 def test_inline_on_s3_leaves_the_same_store(mill: Any, place: str) -> None:
