@@ -27,6 +27,7 @@ from corpusmill.plan.check import check
 from corpusmill.runner.driver import RunOptions, RunResult, run_spec
 
 PLUGIN = (Path(__file__).parent / "faulty_plugin.py").read_text(encoding="utf-8")
+LATE = (Path(__file__).parent / "late_plugin.py").read_text(encoding="utf-8").partition("`faulty_plugin.py`.\n")[2]
 COMMAND = [sys.executable, "-c", "from corpusmill.cli import main; main()", "run"]
 PATIENCE = 90.0
 """Seconds any single awaited thing may take on a crowded machine; nothing sleeps for so long."""
@@ -39,7 +40,13 @@ class Pit:
     def __init__(self, root: Path):
         self.root, self.store = root, root / "store"
         self.name = "pit"
+        self.plugins = ["./faulty.py"]
         (root / "faulty.py").write_text(PLUGIN, encoding="utf-8")
+
+    def misbehave_late(self) -> None:
+        """Let the spec use operators of `late_plugin.py`, too."""
+        (self.root / "late.py").write_text(PLUGIN.partition("class Faulty(")[0] + LATE, encoding="utf-8")
+        self.plugins = ["./faulty.py", "./late.py"]
 
     def documents(self, files: int = 3, rows: int = 40, poison: Sequence[tuple[int, int]] = (), word: str = "") -> None:
         """Write files of documents, each big enough to be a shard; `poison`: (file, row) where `word` stands."""
@@ -63,7 +70,7 @@ class Pit:
     def spec(self, steps: Sequence[dict[str, Any]], **top: Any) -> Path:
         """Write a spec; its limits allow many bad records."""
         limits = {"max_bad_fraction": 1.0, "deadline": 2, **top.pop("limits", {})}
-        content = {"corpusmill": 1, "name": self.name, "plugins": ["./faulty.py"], "steps": list(steps)}
+        content = {"corpusmill": 1, "name": self.name, "plugins": self.plugins, "steps": list(steps)}
         path = self.root / f"{self.name}.yaml"
         path.write_text(json.dumps({**content, "limits": limits, **top}), encoding="utf-8")
         return path

@@ -329,6 +329,14 @@ class Tails(Same):
 
     unit = "segment"
 
+    class Options(Same.Options):
+        measure: str = option("none", help="what to do with a document that lost something", affects_result=False)
+
+    def measure_cut(self, before, after):
+        if any("SHORN" in text for text in before.column(self.column).to_pylist()):
+            ACTIONS[self.options.measure]()
+        return {"left": [len(text) for text in after.column(self.column).to_pylist()]}
+
     def sketch(self, batch):
         keys = super().sketch(batch.set_column(batch.schema.get_field_index("text"), "text", self.tails(batch))).keys
         texts = batch.column(self.column).to_pylist()

@@ -116,13 +116,15 @@ def test_an_operator_broken_on_every_short_file_stops_the_run(pit: Any) -> None:
     assert caught.value.hint == "corpusmill plugins check ./faulty.py"
 
 
-def test_a_writer_that_raises_stops_the_run_in_four_parts(pit: Any) -> None:
-    """An export without a document would be no export: step, plugin, line, and what to do; the folder is not made."""
-    pit.documents(files=1)
+def test_a_writer_that_raises_on_all_stops_the_run_in_four_parts(pit: Any) -> None:
+    """A hundred documents in a row: step, plugin, a document, its file, and what to do; the folder is not made."""
+    pit.documents(files=1, rows=120)
     step = {"id": "out", "uses": "write.out", "with": {"path": str(pit.root / "out"), "action": "raise"}}
-    with pytest.raises(OperatorError, match=r"^write\.out raised ValueError: poison found\n") as caught:
+    with pytest.raises(OperatorError, match=r"^write\.out failed on 100 of 100 documents, 100 in a row; ") as caught:
         pit.run([pit.read(), step], debug=True)
-    assert re.match(r"step out, faulty\.py:\d+ in .*, attempt 1$", caught.value.where)
+    assert "the last: raised ValueError: poison found" in caught.value.what
+    place = r"step out \(write\.out\), document [0-9a-f]{32}, file 'data/train-00000-of-00001\.txt', attempt 1$"
+    assert re.match(place, caught.value.where)
     assert caught.value.expected
-    assert caught.value.hint == "corpusmill plugins show write.out"
+    assert caught.value.hint == "corpusmill plugins check ./faulty.py"
     assert not (pit.root / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -153,6 +154,25 @@ def apply_encode(encoder: Any, chunk: Chunk) -> Encoded:
     return Encoded(chunk, len(chunk), table=encoder.encode(chunk.batch))
 
 
+def apply_write(writer: Any, chunk: Chunk) -> Applied:
+    """Write some documents into a file of their own that nobody keeps."""
+    with tempfile.TemporaryFile() as sink:
+        writer.encode(chunk.batch.schema, iter([chunk.batch]), sink)
+    return Applied(chunk, len(chunk))
+
+
+def apply_compare(paired: Any, chunk: Chunk) -> Applied:
+    """Compare the documents of each pair."""
+    paired.compare(chunk.batch)
+    return Applied(chunk, len(chunk))
+
+
+def apply_cut(measure: Any, chunk: Chunk) -> Applied:
+    """Measure documents that lost segments."""
+    applied: Applied = measure.measure(chunk)
+    return applied
+
+
 def set_column(batch: pa.RecordBatch, name: str, array: pa.Array) -> pa.RecordBatch:
     """Return the batch with a column replaced or appended."""
     index = batch.schema.get_field_index(name)
@@ -257,3 +277,10 @@ APPLY: dict[str, Callable[[Any, Chunk], Applied]] = {
     "dedup": apply_sketch,
     "encode": apply_encode,
 }
+TRIED: dict[str, Callable[[Any, Chunk], Applied]] = {
+    **APPLY,
+    "write": apply_write,
+    "compare": apply_compare,
+    "cut": apply_cut,
+}
+"""Those, and the kinds that are asked about a few documents only where some of them are looked for."""

@@ -24,6 +24,8 @@ def shard_words(unit: Unit) -> str:
     if source.get("part"):
         digest, rows, *_ = source["part"]
         return f"shard {digest[:12]} of {rows} rows"
+    if unit.kind == "write":
+        return f"file {source['name']!r}"
     return f"{unit.kind} unit {unit.key[:12]}"
 
 

@@ -17,14 +17,23 @@ one by one."""
 @contextlib.contextmanager
 def deadline(seconds: float | None) -> Iterator[None]:
     """End this process with exit code 1 unless the block ends in time; None: it may take for ever."""
-    if seconds is None:
-        yield
-        return
-    faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere())
+    start_deadline(seconds)
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        if seconds is not None:
+            stop_deadline()
+
+
+def start_deadline(seconds: float | None) -> None:
+    """End this process after so many seconds, counted from now; what was set before no longer holds. None: never."""
+    if seconds is not None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere())
+
+
+def stop_deadline() -> None:
+    """Let this process live, whatever was set before."""
+    faulthandler.cancel_dump_traceback_later()
 
 
 def patient(seconds: float | None) -> float | None:

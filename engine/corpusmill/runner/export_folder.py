@@ -30,12 +30,14 @@ class Standing:
 
     `facts`: its manifest, where it is whole and of the plan at hand. `ours`: whether that plan made it; then `wrong`
     says what is damaged or missing, in words, and `looks` what the system said of the files before they were read.
+    `earlier`: the manifest of one that is whole and made again all the same.
     """
 
     facts: dict[str, Any] | None = None
     ours: bool = False
     wrong: tuple[str, ...] = ()
     looks: Looks = field(default_factory=dict)
+    earlier: dict[str, Any] | None = None
 
 
 def manifest_bytes(facts: Mapping[str, Any]) -> bytes:

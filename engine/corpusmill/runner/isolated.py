@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from corpusmill.plugin.resolve import resolve
-from corpusmill.runner.applied import APPLY
+from corpusmill.runner.applied import TRIED
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.confinement import SELF_KILLED, confine
 from corpusmill.runner.parentage import die_with
@@ -97,7 +97,7 @@ def _call(operator: Any, batch: pa.RecordBatch, deadline: float | None, overdue:
     if deadline is not None:
         faulthandler.dump_traceback_later(deadline, exit=True, file=overdue)
     try:
-        APPLY[operator.kind](operator, Chunk(batch, np.arange(batch.num_rows, dtype=np.int64)))
+        TRIED[operator.kind](operator, Chunk(batch, np.arange(batch.num_rows, dtype=np.int64)))
     except BaseException as error:
         return error
     finally:

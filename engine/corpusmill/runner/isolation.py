@@ -49,19 +49,30 @@ class Isolation:
         crumb: Breadcrumb,
         deadlines: Sequence[float | None] = (),
         homes: Sequence[str] = (),
+        *,
+        wide: bool = False,
     ):
         self._suspects, self._trial, self._recipes, self._crumb = suspects, trial, recipes, crumb
-        self._deadlines, self._homes = deadlines, homes
+        self._deadlines, self._homes, self._wide = deadlines, homes, wide
 
     @staticmethod
     def of(
-        payload: Mapping[str, Any], workspace: Workspace, recipes: Sequence[Any], crumb: Breadcrumb
+        payload: Mapping[str, Any],
+        workspace: Workspace,
+        recipes: Sequence[Any],
+        crumb: Breadcrumb,
+        *,
+        wide: bool = False,
     ) -> Callable[[int, Chunk], dict[int, str]] | None:
-        """Return the check for `Guard.before`, or None for a unit that nothing is suspected of."""
+        """Return the check for `Guard.before`, or None for a unit that nothing is suspected of.
+
+        `wide`: suspects are many batches, most of them innocent, so each is tried as a whole first.
+        """
         if not payload.get("suspects"):
             return None
         homes = [home_of(type(workspace.declared(recipe))) for recipe in recipes]
-        return Isolation(payload["suspects"], Trial(workspace.settings), recipes, crumb, payload["deadlines"], homes)
+        trial = Trial(workspace.settings)
+        return Isolation(payload["suspects"], trial, recipes, crumb, payload["deadlines"], homes, wide=wide)
 
     def __call__(self, step: int, chunk: Chunk) -> dict[int, str]:
         """Return the rows of the chunk to exclude from this step, each with the reason.
@@ -76,6 +87,8 @@ class Isolation:
         self._trial.deadline = self._deadlines[step] if step < len(self._deadlines) else None
         # A model is tried on the CPU: its GPU, if it has one, belongs to the actors.
         recipe = {**self._recipes[step], "device": "cpu"}
+        if self._wide and self._trial.whole(recipe, chunk) in _SURVIVED:
+            return {}
         excluded: dict[int, str] = {}
         how: str | None = None
         remaining, passed, streak, fruitless = np.arange(len(chunk)), 0, 0, 0
@@ -94,12 +107,22 @@ class Isolation:
                 fruitless += 1
                 continue
             streak = streak + 1 if position == passed and excluded else 1
-            _expect_sound(recipe, row, how, streak, self._homes[step] if self._homes else "")
+            if streak >= NEIGHBOURS:
+                raise _unsound(recipe, self._named(row), how, streak, self._homes[step] if self._homes else "")
             excluded[int(row.rows[0])] = how
-            remaining, passed, fruitless = np.delete(remaining, position), position, 0
+            remaining, passed = self._without(recipe, remaining, position, how)
+            fruitless = 0
         if len(remaining):
             raise _unclear(recipe, chunk, how)
         return excluded
+
+    def _named(self, row: Chunk) -> str:
+        """Name what a row stands for."""
+        return _documents(row)
+
+    def _without(self, recipe: Any, remaining: Any, position: int, how: str) -> tuple[Any, int]:
+        """Return what is left to try without the row at a position, which died, and how much of it is known to live."""
+        return np.delete(remaining, position), position
 
     def _first_death(self, recipe: Any, chunk: Chunk, remaining: Any, passed: int) -> int | None:
         """Return the position in `remaining` of the first row that dies, knowing that `passed` rows do not."""
@@ -183,12 +206,10 @@ def _close(stream: Any) -> None:
         stream.close()
 
 
-def _expect_sound(recipe: Mapping[str, Any], row: Chunk, how: str, streak: int, home: str) -> None:
-    if streak < NEIGHBOURS:
-        return
-    raise OperatorError(
+def _unsound(recipe: Mapping[str, Any], named: str, how: str, streak: int, home: str) -> OperatorError:
+    return OperatorError(
         f"{recipe['uses']} {how} on {streak} documents in a row, each alone in a process of its own",
-        where=f"step {recipe['step']} ({recipe['uses']}), {_documents(row)}",
+        where=f"step {recipe['step']} ({recipe['uses']}), {named}",
         expected="an operator that fails on few documents; these look like a fault of the operator",
         hint=check_command(recipe["uses"], home),
     )

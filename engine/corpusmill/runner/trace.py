@@ -75,13 +75,14 @@ def trace(record: RunRecord, document: str, replay: Replay | None = None) -> Fat
     if replay is not None:
         decisions = _merged(decisions, replay(record, found.id))
     tokens = tuple(_tokens(record, found.id)) if found.outcome == "kept" else ()
-    decisions += _not_encoded(record, found) if found.outcome == "kept" else []
+    decisions += _left_out(record, found) if found.outcome == "kept" else []
     return Fate(found.id, found.file, found.offset, found.outcome, tuple(decisions), found.found_in, tokens)
 
 
-def _not_encoded(record: RunRecord, found: Located) -> list[StepDecision]:
-    """Return what steps that make tokens say of a document they could not encode; datasets have it all the same."""
-    steps = {name for name, step in _steps(record.plan).items() if str(step.get("uses", "")).startswith("tokens.")}
+def _left_out(record: RunRecord, found: Located) -> list[StepDecision]:
+    """Return what steps that make tokens and files say of a document they left out; datasets have it all the same."""
+    kinds = ("tokens.", "write.")
+    steps = {name for name, step in _steps(record.plan).items() if str(step.get("uses", "")).startswith(kinds)}
     if not any(entry.get("step") in steps for entry in record.outputs.get("quarantines") or ()):
         return []
     return [_removed(record, one) for one in find_quarantined(record, Wanted(found.id)) if one.step in steps]

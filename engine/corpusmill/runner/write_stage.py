@@ -16,14 +16,15 @@ from corpusmill.dataset.store import make_key, write_errors
 from corpusmill.errors import StoreError
 from corpusmill.plan.fingerprint import build_operator, fingerprint, recipe
 from corpusmill.plan.stages import Stage
-from corpusmill.runner import export_folder
+from corpusmill.runner import export_folder, left_out
 from corpusmill.runner.export_folder import MANIFEST, Memory, Standing, look_at, manifest_bytes
 from corpusmill.runner.inputs import bound_entries
 from corpusmill.runner.session import Session
-from corpusmill.runner.unit import Unit
+from corpusmill.runner.unit import Done, Unit
 from corpusmill.runner.write_unit import RECORDS
 
 DATA = "data"
+_AGAIN = "is made again: the documents that it leaves out are tried once more"
 
 
 def run_write_stage(session: Session, stage: Stage) -> None:
@@ -36,36 +37,47 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     target = Path(operator.path()).absolute()
     made = make_key("write", _fingerprint(session, step, operator), digest)
     staging, memory = target.with_name(f".{target.name}.{made[:12]}"), Memory(session.store, target, made)
-    standing = look_at(target, made, memory.looks)
+    standing = _settled(session, made, look_at(target, made, memory.looks))
     # A run that was killed right before it published leaves all files finished.
-    finished = standing.facts or look_at(staging, made).facts
+    finished = standing.facts or _settled(session, made, look_at(staging, made)).facts
     files = [] if finished else list(_files(operator, entries))
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
+    counts: dict[str, Any] | None = None
     if standing.facts is None:
         _refuse_foreign(session, target, step, standing)
         try:
             facts = finished or _build(session, stage, progress, staging, files, schema, digest, made)
-            standing = _publish(session, step, staging, target, operator, facts, standing)
+            counts = left_out.judge(session, stage, made, entries, facts["files"])
+            standing = _publish(session, step, staging, target, operator, schema, facts, standing)
         except StoreError:
             # A run that took over while this one was suspended may have published the very same folder.
             standing = look_at(target, made)
             if standing.facts is None:
                 raise
+    published = standing.facts or {}
+    if counts is None:
+        counts = left_out.judge(session, stage, made, entries, published["files"])
     if not session.dry:
         memory.keep(standing.looks)
         # What was replaced has the name of the staging folder when a run was killed between that and its removal.
         for leftover in (staging, export_folder.replaced(target)):
             remove_tree(leftover)
-    published = standing.facts or {}
     rows = sum(one["rows"] for one in published["files"])
     session.outputs[step.id] = {
         "kind": "files",
-        "digest": digest,
+        "digest": published["digest"],
         "path": str(target),
         "rows": rows,
         "splits": {name: split["rows"] for name, split in published["splits"].items()},
     }
-    session.finish_stage(progress, None, rows, {})
+    session.finish_stage(progress, None, rows, counts)
+
+
+def _settled(session: Session, made: str, standing: Standing) -> Standing:
+    """Return what stands there; an export that left documents out which are tried again does not."""
+    if standing.facts is None or left_out.is_settled(session, made, standing.facts["files"]):
+        return standing
+    return Standing(ours=True, earlier=standing.facts)
 
 
 def _fingerprint(session: Session, step: Any, operator: Any) -> str:
@@ -80,7 +92,8 @@ def _refuse_foreign(session: Session, target: Path, step: Any, standing: Standin
     """Refuse to replace what another plan or somebody else made; what this very plan made and is damaged is told."""
     if standing.ours:
         more = f" (and {len(standing.wrong) - 1} more)" if len(standing.wrong) > 1 else ""
-        told = f"{step.id}: the export {str(target)!r} is damaged and is made again: {standing.wrong[0]}{more}"
+        why = f"is damaged and is made again: {standing.wrong[0]}{more}" if standing.wrong else _AGAIN
+        told = f"{step.id}: the export {str(target)!r} {why}"
         session.notices += [told] if told not in session.notices else []
         return
     if _replaces(step) or not target.exists() or (target.is_dir() and not any(target.iterdir())):
@@ -161,14 +174,22 @@ def _write(
             "label": label,
             "split": split,
             "schema": schema.serialize().to_pybytes().hex(),
+            "deadlines": [stage.steps[0].limits.deadline],
             "entries": [
                 [entry.part.to_json(), entry.selection.to_json() if entry.selection else None] for entry in entries
             ],
         }
         weight = sum(entry.part.file.bytes for entry in entries)
-        units.append(Unit(make_key("file", made, name), "write", payload, weight=weight))
+        units.append(Unit(left_out.file_key(made, name), "write", payload, weight=weight))
+    left_out.try_again(session, units)
     records: list[dict[str, Any]] = []
-    session.run(stage, progress, units, lambda _, done: records.append(done.record))
+    look = left_out.breaker_of(stage)
+
+    def take(unit: Unit, done: Done) -> None:
+        records.append(done.record)
+        look(unit, done)
+
+    session.run(stage, progress, units, take)
     return sorted(records, key=lambda record: (_split_order(record["split"]), record["name"]))
 
 
@@ -207,7 +228,7 @@ def _facts(
         "format": 1,
         "name": session.checked.spec.name,
         "key": made,
-        "digest": digest,
+        "digest": left_out.content_digest(session, digest, made, records),
         "columns": dict(describe_schema(schema)),
         "splits": splits,
         "files": records,
@@ -242,6 +263,7 @@ def _publish(
     staging: Path,
     target: Path,
     operator: Any,
+    schema: pa.Schema,
     facts: dict[str, Any],
     standing: Standing,
 ) -> Standing:
@@ -251,6 +273,17 @@ def _publish(
     if not session.dry:
         with write_errors(str(target)):
             if standing.ours:
-                _refuse_others(target, export_folder.others(target, staging, [MANIFEST, *data]), step)
+                own = [MANIFEST, *data, *_own_card(target, operator, schema, standing)]
+                _refuse_others(target, export_folder.others(target, staging, own), step)
             export_folder.publish(staging, target, [MANIFEST, *operator.card(facts), *data])
     return Standing(facts, True, (), looks)
+
+
+def _own_card(target: Path, operator: Any, schema: pa.Schema, standing: Standing) -> list[str]:
+    """Return the files of the card of a whole export that are still as they were made: nothing is lost with these."""
+    if standing.earlier is None:
+        return []
+    labels = sorted(standing.earlier["splits"], key=_split_order)
+    splits = {label: standing.earlier["splits"][label] for label in labels}
+    card = operator.card({**standing.earlier, "columns": dict(describe_schema(schema)), "splits": splits})
+    return [name for name, data in card.items() if (target / name).is_file() and (target / name).read_bytes() == data]

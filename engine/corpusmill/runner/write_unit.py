@@ -17,9 +17,11 @@ from corpusmill.dataset.manifest import Entry, entry_batches
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
 from corpusmill.dataset.selection import Selection
-from corpusmill.errors import StoreError
+from corpusmill.errors import OperatorError, StoreError
 from corpusmill.runner.breadcrumb import Breadcrumb
+from corpusmill.runner.file_rows import FileRows
 from corpusmill.runner.guard import DISK_FULL
+from corpusmill.runner.unwritable import Unwritable
 from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
@@ -32,13 +34,14 @@ def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dic
     """Encode one file; one that was finished before a kill, and is whole, is taken as it is."""
     staging, name = Path(payload["staging"]), payload["name"]
     noted = staging / RECORDS / f"{key}.json"
+    crumb = Breadcrumb(workspace.crumb_path(key))
+    unwritable = Unwritable(payload, workspace, key, crumb)
     finished = _finished(staging, noted)
-    if finished is not None:
+    if finished is not None and finished.get("failed", {}) == unwritable.failed:
+        crumb.remove()
         return finished
     try:
-        crumb = Breadcrumb(workspace.crumb_path(key))
-        call = WholeCalls(payload["operator"], crumb)
-        record = _encode(payload, workspace, staging / name, beside(staging / RECORDS / key), call)
+        record = _encode(payload, workspace, staging / name, beside(staging / RECORDS / key), crumb, unwritable)
         crumb.remove()
         replace_file(noted, canonical_json(record))
     except OSError as error:
@@ -47,41 +50,67 @@ def run_write(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dic
 
 
 def _encode(
-    payload: Mapping[str, Any], workspace: Workspace, target: Path, building: Path, call: WholeCalls
+    payload: Mapping[str, Any],
+    workspace: Workspace,
+    target: Path,
+    building: Path,
+    crumb: Breadcrumb,
+    unwritable: Unwritable,
 ) -> dict[str, Any]:
-    operator = workspace.operator(payload["operator"])
+    """Write the file without the documents that cannot be written; look for them where the writer dies or raises."""
     schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
-    rows = _Counted(_batches(payload, workspace, schema))
+    if payload.get("suspects"):
+        unwritable.find(_batches(payload, workspace, schema))
     try:
-        with io.BufferedWriter(DiskFile(building), 1 << 20) as sink:
-            call(operator.encode, schema, rows, sink)
+        rows = _written(payload, workspace, schema, building, crumb, unwritable)
         disk().sync_file(building)
         checksum, size = hash_file(building)
         rename_file(building, target)
-    except OSError:
+    except (OSError, OperatorError):
         remove_file(building)
         raise
     disk().sync_folder(target.parent)
-    return {
-        "name": payload["name"],
-        "split": payload["label"],
-        "rows": rows.rows,
-        "bytes": size,
-        "xxh3_128": checksum,
-    }
+    record = {"name": payload["name"], "split": payload["label"], "rows": rows, "bytes": size, "xxh3_128": checksum}
+    return {**record, "failed": unwritable.failed} if unwritable.failed else record
 
 
-class _Counted:
-    """Counts rows on their way to the encoder."""
+def _written(
+    payload: Mapping[str, Any],
+    workspace: Workspace,
+    schema: pa.Schema,
+    building: Path,
+    crumb: Breadcrumb,
+    unwritable: Unwritable,
+) -> int:
+    """Encode all rows but those that are left out, and look for such where the writer raises; return how many."""
+    try:
+        return _write_rows(payload, workspace, schema, building, crumb, unwritable)
+    except OperatorError as error:
+        if unwritable.searched or error.__cause__ is None:
+            raise
+        unwritable.find(_batches(payload, workspace, schema))
+        if not unwritable.rows:
+            error.what = f"{error.what} (on many documents at once, but on none of them alone)"
+            raise
+        return _write_rows(payload, workspace, schema, building, crumb, unwritable)
 
-    def __init__(self, batches: Iterator[pa.RecordBatch]):
-        self._batches = batches
-        self.rows = 0
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._batches:
-            self.rows += batch.num_rows
-            yield batch
+def _write_rows(
+    payload: Mapping[str, Any],
+    workspace: Workspace,
+    schema: pa.Schema,
+    building: Path,
+    crumb: Breadcrumb,
+    unwritable: Unwritable,
+) -> int:
+    (seconds,) = payload["deadlines"]
+    call = WholeCalls(payload["operator"], crumb, seconds)
+    # Once its rows were tried, a death is no row's any more: it is borne three times.
+    blamed = not unwritable.searched
+    rows = FileRows(_batches(payload, workspace, schema), crumb, seconds, unwritable.rows, blamed=blamed)
+    with io.BufferedWriter(DiskFile(building), 1 << 20) as sink:
+        call(workspace.operator(payload["operator"]).encode, schema, rows, sink)
+    return rows.rows
 
 
 def _batches(payload: Mapping[str, Any], workspace: Workspace, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
