@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from corpusmill.errors import BadRecordLimit, ExecutorError, OperatorError
-from corpusmill.runner import deadline
+from corpusmill.errors import BadRecordLimit
 from corpusmill.runner.bad_records import collect_bad_records
 from corpusmill.runner.records import latest_run
 from corpusmill.runner.replay import replay
@@ -172,24 +170,3 @@ def test_too_many_publish_nothing_and_recompute_nothing(pit: Any) -> None:
     assert len(pit.quarantine(pit.outputs())) == 5
     assert "near" not in pit.outputs()["outputs"]
     assert pit.run(steps(pit, "segfault"), debug=True).outputs["counts"]["near"]["out"] == 117
-
-
-def test_a_comparison_that_dies_stops_the_run_and_names_its_step(pit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No document can be left out for a pair: after three goes the error names step, plugin and what to do."""
-    monkeypatch.setattr(deadline, "PATIENCE", 1)
-    pit.documents(files=1, rows=3)
-    with pytest.raises(ExecutorError, match="killed by signal 11 3 times on the same unit") as caught:
-        pit.run(steps(pit, uses="dedup.alike", compare="segfault"))
-    assert caught.value.where.startswith("step near (dedup.alike), join unit ")
-    assert caught.value.where.endswith(", attempt 3")
-    assert caught.value.hint
-
-
-def test_a_comparison_that_raises_stops_the_run_and_names_its_line(pit: Any) -> None:
-    """Plugin, step, line, attempt, and what to do; not a traceback."""
-    pit.documents(files=1, rows=3)
-    with pytest.raises(OperatorError, match=r"^dedup.alike raised ValueError: poison found\n") as caught:
-        pit.run(steps(pit, uses="dedup.alike", compare="raise"), debug=True)
-    assert re.match(r"step near, faulty\.py:\d+ in .*, join unit [0-9a-f]{12}, attempt 1$", caught.value.where)
-    assert caught.value.expected
-    assert caught.value.hint == "corpusmill plugins show dedup.alike"

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from corpusmill.exchange.join import EVIDENCE_BLOCK, Similarity, pair_similarity
-from corpusmill.exchange.row_table import RowTable
-
 Rows = npt.NDArray[np.int64]
 
 DUPLICATE = "duplicate"
@@ -40,13 +37,6 @@ def direct_links(members: Rows, kept: Rows, link_chunks: Iterable[Rows]) -> npt.
             places = np.searchsorted(members, one)
             direct[places[kept[places] == other]] = True
     return direct
-
-
-def kept_similarity(
-    table: RowTable, removed: Rows, kept: Rows, similarity: Similarity, block: int = EVIDENCE_BLOCK
-) -> npt.NDArray[np.float64]:
-    """Return float64 (n,), how alike each removed row and its kept row are; both are rows of the dataset."""
-    return pair_similarity(table, removed, kept, similarity, block)
 
 
 def is_direct(

@@ -16,6 +16,8 @@ from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_file import KeySlice, SketchFile
 
 Similarity = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.float64]]
+Comparison = Callable[[Rows, Rows], npt.NDArray[np.float64]]
+"""Takes the rows of both sides of some pairs; NaN for a pair that cannot be compared, which is no link then."""
 
 
 class KeySource(Protocol):
@@ -51,10 +53,8 @@ class Join:
 class _Links:
     """Gathers candidate pairs, verifies them a block at a time once distinct, keeps those at or over the threshold."""
 
-    table: RowTable
-    similarity: Similarity | None
+    compare: Comparison | None
     threshold: float
-    block: int
     kept: list[Rows] = field(default_factory=list)
     waiting: list[tuple[Rows, Rows]] = field(default_factory=list)
     waiting_pairs: int = 0
@@ -87,10 +87,9 @@ class _Links:
         return Join(links, self.candidates, self.verified)
 
     def _similar(self, pairs: Rows) -> npt.NDArray[np.bool_]:
-        if self.similarity is None:
+        if self.compare is None:
             return np.ones(len(pairs), bool)
-        values = pair_similarity(self.table, pairs[:, 0], pairs[:, 1], self.similarity, self.block)
-        return values >= self.threshold
+        return self.compare(pairs[:, 0], pairs[:, 1]) >= self.threshold
 
 
 def pair_similarity(
@@ -125,18 +124,13 @@ def join_range(
     Rows below `preferred` rank first.
     """
     table = RowTable(sketches, bases, preferred)
-    return join_keys(
-        sketches,
-        bases,
-        selections,
-        low,
-        high,
-        table,
-        similarity,
-        threshold,
-        key_block=key_block,
-        evidence_block=evidence_block,
-    )
+
+    def compare(left: Rows, right: Rows) -> npt.NDArray[np.float64]:
+        assert similarity is not None
+        return pair_similarity(table, left, right, similarity, evidence_block)
+
+    asked = None if similarity is None else compare
+    return join_keys(sketches, bases, selections, low, high, table, asked, threshold, key_block=key_block)
 
 
 def join_keys(
@@ -146,25 +140,24 @@ def join_keys(
     low: int,
     high: int,
     table: RowTable,
-    similarity: Similarity | None = None,
+    compare: Comparison | None = None,
     threshold: float = 1.0,
     *,
     key_block: int = KEY_BLOCK,
-    evidence_block: int = EVIDENCE_BLOCK,
 ) -> Join:
     """Join the keys in [low, high) of sketches, or of runs they were merged into.
 
     Row `r` of source `i` is row `bases[i] + r` (int64, bases ascending) of `table`, which knows its rank and evidence;
-    where `selections[i]` is a mask, bool (rows,), only its true rows take part. Without `similarity` equal keys are
-    links (a star around the best-ranked row); with it, candidates whose similarity is at least `threshold`.
+    where `selections[i]` is a mask, bool (rows,), only its true rows take part. Without `compare` equal keys are
+    links (a star around the best-ranked row); with it, candidates that are at least `threshold` alike.
     Memory is bounded by the blocks, the links, and the largest bucket; the result depends on none of them.
     """
-    links = _Links(table, similarity, threshold, evidence_block)
+    links = _Links(compare, threshold)
     rank_of = table.rank if table.has_rank else None
     for first, last, keys, low_keys, rows in key_blocks(sources, bases, selections, low, high, key_block):
         ordered, ordered_low, ordered_rows = sort_keys(keys, low_keys, rows, first, last)
         starts, ends = key_runs(ordered, ordered_low)
-        for left, right in candidate_blocks(ordered_rows, starts, ends, star=similarity is None, rank_of=rank_of):
+        for left, right in candidate_blocks(ordered_rows, starts, ends, star=compare is None, rank_of=rank_of):
             links.add(left, right)
     return links.finish()
 

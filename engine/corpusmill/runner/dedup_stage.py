@@ -24,7 +24,7 @@ from corpusmill.runner.merge_stage import run_merges
 from corpusmill.runner.missing import run_missing
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
-from corpusmill.runner.withheld_stage import breaker_of, withhold
+from corpusmill.runner.withheld_stage import Withholding, breaker_of, refuse, refused_by
 
 
 @dataclass
@@ -70,15 +70,30 @@ def run_dedup_stage(session: Session, stage: Stage) -> None:
     work = dedup_work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
     sketches = run_sketches(session, work, progress)
-    work.entries, counts = withhold(session, stage, progress, work.entries, work.earlier, sketches)
-    links = run_joins(session, work, progress, sketches)
-    found = run_components(session, work, progress, sketches, links)
+    withheld = Withholding(session, stage, progress, work.earlier, work.entries)
+    work.entries = withheld.without([[one["refused"]] if "refused" in one else [] for one in sketches])
+    found = _run_comparisons(session, work, progress, sketches, withheld)
+    counts = withheld.counts
     chosen = _run_selects(session, work, progress, found["decisions"])
     output = _publish(session, work, datasets, chosen)
     _count(counts, work, output, chosen)
     _record_ledgers(session, stage, chosen)
     row = {**count_row(step, counts, 0.0), "clusters": found["sizes"]}
     session.finish_stage(progress, output, output.rows, {step.id: row})
+
+
+def _run_comparisons(
+    session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any], withheld: Withholding
+) -> dict[str, Any]:
+    """Join, and find components; begin anew without the documents that cannot be compared, while there are such."""
+    while True:
+        joined = run_joins(session, work, progress, sketches)
+        if not refuse(joined):
+            found = run_components(session, work, progress, sketches, [one["links"] for one in joined])
+            if not refuse([found]):
+                return found
+            joined = [found]
+        work.entries = withheld.without(refused_by(joined, len(work.entries)), "compared")
 
 
 def dedup_work(session: Session, stage: Stage, entries: list[Entry], earlier: list[Entry]) -> DedupWork:
@@ -124,7 +139,7 @@ def sketch_payload(session: Session, work: DedupWork) -> dict[str, Any]:
 
 
 def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketches: list[Any]) -> list[Any]:
-    """Join all key ranges; return the link files in order."""
+    """Join all key ranges; return the records in order."""
     # The files' sizes: opening each of a hundred thousand to count its keys would take longer than a small join.
     ranges = key_ranges(sum(FileRef.from_json(one["keys"]).bytes for one in sketches))
     inputs = hash_json([sketches, work.identities, work.preferred])
@@ -137,10 +152,12 @@ def run_joins(session: Session, work: DedupWork, progress: StageProgress, sketch
     def prepare(missing: Sequence[Unit]) -> None:
         keys = run_merges(session, work.stage, progress, work.entries, work.bases, sketches, len(ranges))
         listed = {"keys": keys, **rows_listed(work.entries, work.bases, sketches)}
+        if work.operator.verifies:
+            listed["parts"] = [entry.part.to_json() for entry in work.entries]
         _with_inputs(session, missing, listed)
 
     records = run_missing(session, work.stage, progress, units, _files, prepare)
-    return [records[unit.key]["links"] for unit in units]
+    return [records[unit.key] for unit in units]
 
 
 def run_components(
@@ -195,6 +212,7 @@ def _files(record: dict[str, Any]) -> list[FileRef]:
     names = ("keys", "rows", "refused", "links", "ledger", "quarantine")
     named = [record[name] for name in names if isinstance(record.get(name), list)]
     named += [one for one in record.get("decisions", ()) if one]
+    named += [file for _, file in record.get("withheld", ())]
     named += [record[name][2] for name in ("selection", "removed", "clusters", "turned_away") if record.get(name)]
     return [FileRef.from_json(one) for one in named]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,18 @@ from corpusmill.dataset.schema import SPLIT
 from corpusmill.dataset.selection import Selection, read_selection, write_selection
 from corpusmill.dataset.store import FileRef
 from corpusmill.exchange.components import choose, cluster_sizes, components
-from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct, kept_similarity
+from corpusmill.exchange.decisions import DUPLICATE_VIA, decisions, is_direct
 from corpusmill.exchange.join import join_keys
 from corpusmill.exchange.link_file import read_links, write_links
-from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_writer import SketchWriter
 from corpusmill.ledger.removed import Ledger
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
+from corpusmill.runner.comparing import Comparing
 from corpusmill.runner.deadline import deadline, patient
+from corpusmill.runner.document_rows import ids_of, rows_of
 from corpusmill.runner.exchange_inputs import key_sources, row_table
 from corpusmill.runner.sketching import Sketching
 from corpusmill.runner.unique_ids import UNIQUE_IDS, UniqueIds
-from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 CLUSTERS = pa.schema([("id", pa.string()), ("cluster", pa.string()), ("similarity", pa.float64())])
@@ -58,26 +57,19 @@ def run_join(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict
     """Join one range of keys over all sketches into verified links."""
     operator = _operator(workspace, payload["operator"])
     crumb = Breadcrumb(workspace.crumb_path(key))
-    call = WholeCalls(payload["operator"], crumb, payload["deadline"])
     listed = read_list(workspace.store, FileRef.from_json(payload["inputs"]))
     low, high = payload["range"]
     sources, bases, masks = key_sources(workspace.store, listed, low, high)
-    joined = join_keys(
-        sources,
-        bases,
-        masks,
-        low,
-        high,
-        row_table(workspace.store, listed, payload["preferred"]),
-        similarity=partial(call, operator.similarity) if operator.verifies else None,
-        threshold=operator.threshold(),
-    )
+    table = row_table(workspace.store, listed, payload["preferred"])
+    compare = Comparing(payload, workspace, crumb, table, listed) if operator.verifies else None
+    joined = join_keys(sources, bases, masks, low, high, table, compare, operator.threshold())
     scratch = workspace.store.scratch(".arrow")
     write_links(scratch, joined.links)
     record = {
         "links": workspace.store.publish(scratch).to_json(),
         "candidates": joined.candidates,
         "verified": joined.verified,
+        **(compare.told() if compare is not None else {}),
     }
     crumb.remove()
     return workspace.store.commit(key, record, operators=payload["operator"]["uses"])
@@ -87,7 +79,6 @@ def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -
     """Find components over all links and write, for each part that loses rows, which and for whom."""
     operator = _operator(workspace, payload["operator"])
     crumb = Breadcrumb(workspace.crumb_path(key))
-    call = WholeCalls(payload["operator"], crumb, payload["deadline"])
     store = workspace.store
     listed = read_list(store, FileRef.from_json(payload["inputs"]))
     bases, parts = listed["bases"], [Part.from_json(one) for one in listed["parts"]]
@@ -95,19 +86,21 @@ def run_components(payload: Mapping[str, Any], workspace: Workspace, key: str) -
     links = read_links(store.path(FileRef.from_json(one)) for one in listed["links"])
     members, roots = components(links, table.total)
     kept = choose(members, roots, table.rank if table.has_rank else None)
-    ids = _ids_of(workspace, parts, bases, np.unique(kept))
+    compare = Comparing(payload, workspace, crumb, table, listed) if operator.verifies else None
+    ids = ids_of(store, parts, bases, np.unique(kept))
     tables: list[Any] = []
     for part, base in zip(parts, bases, strict=True):
         rows, kept_rows = decisions(members, kept, base, part.rows)
         if base < payload["preferred"] or not len(rows):
             tables.append(None)
             continue
-        alike, via = _alikeness(operator, call, table, rows.astype(np.int64) + base, kept_rows)
+        alike, via = _alikeness(compare, operator.threshold(), rows.astype(np.int64) + base, kept_rows)
         columns = [pa.array(rows), pa.array([ids[int(row)] for row in kept_rows]), pa.array(alike), pa.array(via)]
         tables.append(write_table(store, pa.table(columns, schema=_DECISIONS)).to_json())
     crumb.remove()
     sizes = {str(size): count for size, count in cluster_sizes(roots).items()}
-    return store.commit(key, {"decisions": tables, "sizes": sizes}, operators=payload["operator"]["uses"])
+    record = {"decisions": tables, "sizes": sizes, **(compare.told() if compare is not None else {})}
+    return store.commit(key, record, operators=payload["operator"]["uses"])
 
 
 def run_select(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
@@ -118,7 +111,7 @@ def run_select(payload: Mapping[str, Any], workspace: Workspace, key: str) -> di
     gone = made["row"].to_numpy().astype(np.int64)
     mask = np.ones(part.rows, bool) if before is None else read_selection(store, before).copy()
     mask[gone] = False
-    places = _rows_of(workspace, part, gone)
+    places = rows_of(store, part, gone)
     ledger = Ledger()
     rules = [DUPLICATE_VIA if via else payload["reason"] for via in made["via"].to_pylist()]
     similarity = np.asarray(made["similarity"].to_numpy(), np.float64)
@@ -169,41 +162,13 @@ def _sketch_ids(
 
 
 def _alikeness(
-    operator: Any, call: WholeCalls, table: RowTable, removed: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]
+    compare: Comparing | None, threshold: float, removed: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return how alike removed and kept rows are, and whether they are only joined through a third."""
-    if not operator.verifies:
+    if compare is None:
         return np.ones(len(removed)), np.zeros(len(removed), bool)
-    alike = kept_similarity(table, removed, kept, partial(call, operator.similarity))
-    return alike, ~is_direct(alike, operator.threshold(), None)
-
-
-def _ids_of(
-    workspace: Workspace, parts: Sequence[Part], bases: Sequence[int], rows: npt.NDArray[np.int64]
-) -> dict[int, str]:
-    """Return the document id of each of these rows of the dataset."""
-    ids: dict[int, str] = {}
-    for part, base in zip(parts, bases, strict=True):
-        start, stop = np.searchsorted(rows, [base, base + part.rows])
-        if start == stop:
-            continue
-        local = rows[start:stop]
-        column = _rows_of(workspace, part, local - base).column("id").to_pylist()
-        ids.update(zip(local.tolist(), column, strict=True))
-    return ids
-
-
-def _rows_of(workspace: Workspace, part: Part, rows: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    """Return id, file and offset of some rows of a part, in order."""
-    taken, first = [], 0
-    columns = ["id", "file", "offset"]
-    schema = pa.schema([("id", pa.string()), ("file", pa.large_string()), ("offset", pa.int64())])
-    for batch in read_part(workspace.store, part.file, columns):
-        start, stop = np.searchsorted(rows, [first, first + batch.num_rows])
-        if start < stop:
-            taken.append(batch.take(pa.array(rows[start:stop] - first)))
-        first += batch.num_rows
-    return pa.concat_batches(taken) if taken else pa.RecordBatch.from_pylist([], schema=schema)
+    alike = compare(removed, kept)
+    return alike, ~is_direct(alike, threshold, None)
 
 
 def split_counts(workspace: Workspace, part: Part, mask: npt.NDArray[np.bool_]) -> dict[str, int]:

@@ -38,7 +38,7 @@ def without_repeats(session: Session, stage: Stage, progress: StageProgress, ent
     recipe = {"uses": UNIQUE_IDS}
     work = DedupWork(stage, UniqueIds(), recipe, name, name, entries, bases, 0, 0)
     sketches = run_sketches(session, work, progress)
-    links = run_joins(session, work, progress, sketches)
+    links = [one["links"] for one in run_joins(session, work, progress, sketches)]
     found = run_components(session, work, progress, sketches, links)
     units: list[Unit | None] = []
     for entry, made in zip(entries, found["decisions"], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from corpusmill.runner.applied import set_column
 CUTS = pa.schema([("id", pa.string()), ("start", pa.int64()), ("stop", pa.int64())])
 """The `cuts` output: each segment cut, by its document and its bytes in the text as it came, in order."""
 _LEFT = "characters-left"
+Measure = Callable[[pa.RecordBatch, pa.RecordBatch, npt.NDArray[np.int64]], Mapping[str, Any] | None]
 
 
 @dataclass
@@ -38,6 +40,8 @@ class _Tally:
 class CutPart:
     """Takes the batches of a part in order; `spans`: its repeats by (row, start), `mask`: bool (rows,), who is in.
 
+    `measure`: takes documents before and after, and their rows; None where the part must be cut anew without some.
+
     Documents without repeats go through as they are. The result does not depend on the batches.
     """
 
@@ -45,6 +49,7 @@ class CutPart:
     operator: Any
     spans: Spans
     mask: npt.NDArray[np.bool_]
+    measure: Measure
     _ledger: Ledger = field(default_factory=Ledger)
     _counts: StepCounts = field(default_factory=StepCounts)
     _tally: _Tally = field(default_factory=_Tally)
@@ -103,10 +108,13 @@ class CutPart:
         cut = cut_texts(texts, place, starts, stops)
         column = pa.array(cut, pa.large_binary()).cast(texts.type)
         after = set_column(before, self.operator.column, column)
+        signals = self.measure(before, after, changed + first)
+        if signals is None:
+            return batch
         self._note_cuts(before.column("id").take(pa.array(place)), starts, stops)
         self._tally.documents += len(changed)
         self._tally.bytes += int(pc.sum(pc.binary_length(texts)).as_py()) - sum(map(len, cut))
-        gone = self._judge(before, after, changed + first, np.bincount(place))
+        gone = self._judge(before, after, signals, changed + first, np.bincount(place))
         self._removed[changed[gone] + first] = True
         self._counts.changed += int((~gone).sum())
         where = np.zeros(batch.num_rows, bool)
@@ -119,10 +127,15 @@ class CutPart:
         self._cuts.write(pa.record_batch([ids, pa.array(starts), pa.array(stops)], schema=CUTS))
 
     def _judge(
-        self, before: pa.RecordBatch, after: pa.RecordBatch, rows: npt.NDArray[np.int64], cuts: npt.NDArray[np.int64]
+        self,
+        before: pa.RecordBatch,
+        after: pa.RecordBatch,
+        signals: Mapping[str, Any],
+        rows: npt.NDArray[np.int64],
+        cuts: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.bool_]:
         """Return bool (rows,): True where nothing is left or a rule of the operator fails, noted in the ledger."""
-        verdicts = self._verdicts(before, after)
+        verdicts = self._verdicts(after, signals)
         gone = ~verdicts.keep
         chosen = np.flatnonzero(gone)
         if chosen.size:
@@ -137,10 +150,10 @@ class CutPart:
                 self._counts.remove(name, 1)
         return gone
 
-    def _verdicts(self, before: pa.RecordBatch, after: pa.RecordBatch) -> Verdicts:
+    def _verdicts(self, after: pa.RecordBatch, measured: Mapping[str, Any]) -> Verdicts:
         column = after.column(self.operator.column)
         left = pc.fill_null(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
-        signals = {_LEFT: left, **self.operator.measure_cut(before, after)}
+        signals = {_LEFT: left, **measured}
         rules = [at_least(_LEFT, 1, self.operator.reason), *self.operator.rules()]
         try:
             return decide(signals, rules, after.num_rows)

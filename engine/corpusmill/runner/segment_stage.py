@@ -22,7 +22,7 @@ from corpusmill.runner.missing import run_missing
 from corpusmill.runner.segment_cut import CUTS
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.unit import Unit
-from corpusmill.runner.withheld_stage import breaker_of, withhold
+from corpusmill.runner.withheld_stage import Withholding, breaker_of
 
 _GROUP = 256
 """Parts that one unit hands repeats out to: it opens the file of every range, so it must serve many."""
@@ -36,15 +36,23 @@ def run_segment_stage(session: Session, stage: Stage) -> None:
     work = dedup_work(session, stage, entries, earlier)
     progress = session.start_stage(stage, len(work.entries), 0)
     sketches = _run_sketches(session, work, progress)
-    work.entries, counts = withhold(session, stage, progress, work.entries, work.earlier, sketches)
+    withheld = Withholding(session, stage, progress, work.earlier, work.entries)
+    work.entries = withheld.without([[one["refused"]] if "refused" in one else [] for one in sketches])
+    counts = withheld.counts
     bases, total = [], 0
     for sketch in sketches:
         bases.append(total)
         total += sketch["segments"]
     preferred = [*bases, total][work.earlier]
-    repeats = _run_repeats(session, work, progress, sketches, bases, preferred)
-    shares = _run_shares(session, work, progress, sketches, bases, repeats)
-    cut = _run_cuts(session, work, progress, sketches, shares)
+    while True:
+        repeats = _run_repeats(session, work, progress, sketches, bases, preferred)
+        shares = _run_shares(session, work, progress, sketches, bases, repeats)
+        cut = _run_cuts(session, work, progress, sketches, shares)
+        refused = [[one["refused"]] if one and "refused" in one else [] for one in cut]
+        if not any(refused):
+            break
+        # What they said first is said by others now: what repeats that is found anew.
+        work.entries = withheld.without([*([] for _ in range(work.earlier)), *refused], "cut")
     output = _publish(session, work, datasets, cut)
     counts.rows_out = output.rows
     told = {"documents": 0, "segments": 0, "bytes": 0}
@@ -153,7 +161,7 @@ def _run_cuts(
         key = make_key("segment-cut", work.print, entry.identity(), sketch["spans"], share)
         selection = entry.selection.to_json() if entry.selection else None
         payload: dict[str, Any] = {"operator": work.recipe, "part": entry.part.to_json(), "selection": selection}
-        payload |= {"spans": sketch["spans"], "share": share, "deadline": work.deadline}
+        payload |= {"spans": sketch["spans"], "share": share, "deadlines": [work.deadline]}
         units.append(Unit(key, "segment-cut", payload, weight=entry.part.file.bytes))
     records = iter(_run(session, work, progress, [unit for unit in units if unit is not None]))
     return [next(records) if unit is not None else None for unit in units]

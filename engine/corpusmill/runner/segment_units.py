@@ -17,9 +17,9 @@ from corpusmill.exchange.repeated_segments import part_repeats, repeated_segment
 from corpusmill.exchange.segment_sketch import SegmentWriter, Spans
 from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.exchange_inputs import key_sources, row_table
+from corpusmill.runner.measured_cuts import MeasuredCuts
 from corpusmill.runner.segment_cut import CutPart
 from corpusmill.runner.sketching import Sketching
-from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 
@@ -74,18 +74,24 @@ def run_segment_shares(payload: Mapping[str, Any], workspace: Workspace, key: st
 
 
 def run_segment_cut(payload: Mapping[str, Any], workspace: Workspace, key: str) -> dict[str, Any]:
-    """Cut the repeats of one part out of its texts: a new part, and an account of what went."""
+    """Cut the repeats of one part out of its texts: a new part, and an account of what went.
+
+    Where the operator fails on some documents, the record tells these instead: the part is cut anew without them.
+    """
     store, recipe = workspace.store, payload["operator"]
     part, selection = Part.from_json(payload["part"]), Selection.from_json(payload["selection"])
     mask = np.ones(part.rows, bool) if selection is None else read_selection(store, selection)
     spans = Spans.read(store.path(FileRef.from_json(payload["spans"])))
     crumb = Breadcrumb(workspace.crumb_path(key))
-    call = WholeCalls(recipe, crumb, payload["deadline"])
-    cut = CutPart(store, workspace.operator(recipe), spans.take(_numbers(store, payload["share"])), mask)
+    measured = MeasuredCuts(payload, workspace, crumb)
+    cut = CutPart(store, workspace.operator(recipe), spans.take(_numbers(store, payload["share"])), mask, measured)
     try:
         for batch in read_part(store, part.file):
-            call(cut.add, batch)
-        record = cut.finish()
+            cut.add(batch)
+        refused = measured.refusals.told()
+        if refused:
+            cut.abandon()
+        record = refused or cut.finish()
     except BaseException:
         cut.abandon()
         raise

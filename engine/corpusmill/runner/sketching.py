@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,20 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.dataset.part import Part, read_part, write_table
-from corpusmill.ledger.quarantine import stable_text
+from corpusmill.dataset.part import Part, read_part
 from corpusmill.plugin.dedup_kind import Sketch
 from corpusmill.plugin.local import home_of
 from corpusmill.runner.applied import Sketched, apply_sketch
 from corpusmill.runner.breadcrumb import READ, Breadcrumb
 from corpusmill.runner.chunk import Chunk, numbered
-from corpusmill.runner.concealed import concealed_table
 from corpusmill.runner.guard import Guard
 from corpusmill.runner.isolation import Isolation
+from corpusmill.runner.refusals import Refusals
 from corpusmill.runner.workspace import Workspace
-
-REFUSED = pa.schema([("row", pa.uint32()), ("reason", pa.string()), ("detail", pa.string())])
-"""The rows of a part that have no sketch, in order, each with what became of the operator on it."""
 
 
 class Sketching:
@@ -40,10 +35,10 @@ class Sketching:
         self.operator = workspace.operator(recipe)
         self._payload, self._workspace, self._crumb = payload, workspace, crumb
         self._part = Part.from_json(payload["part"])
-        self._refused: list[tuple[int, str, str]] = []
+        self._refusals = Refusals(workspace)
         self._guard = Guard(
             [recipe["uses"]],
-            self._refuse,
+            self._refusals.take,
             crumb,
             payload["deadlines"],
             before=Isolation.of(payload, workspace, [recipe], crumb),
@@ -66,17 +61,7 @@ class Sketching:
 
     def refused(self) -> dict[str, Any]:
         """Return what the unit's record says of the rows without a sketch: nothing where there are none."""
-        if not self._refused:
-            return {}
-        columns = zip(*sorted(self._refused), strict=True)
-        arrays = [pa.array(one, field.type) for one, field in zip(columns, REFUSED, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=REFUSED)
-        table = concealed_table(table, ("reason", "detail"), self._workspace.secrets)
-        reasons = Counter(table["reason"].to_pylist())
-        return {
-            "refused": write_table(self._workspace.store, table).to_json(),
-            "failed": dict(sorted(reasons.items())),
-        }
+        return self._refusals.told()
 
     def _sketches(self) -> Iterator[Sketched]:
         self._crumb.put(READ)
@@ -86,9 +71,6 @@ class Sketching:
         for chunk in numbered(read_part(self._workspace.store, self._part.file), most):
             for made in self._guard.call(0, chunk, partial(apply_sketch, self.operator), exact=exact):
                 yield cast("Sketched", made)
-
-    def _refuse(self, step: int, row: Chunk, reason: str, detail: str) -> None:
-        self._refused.append((int(row.rows[0]), reason, stable_text(detail)))
 
 
 def _of_kept(made: Sketched) -> Sketched:

@@ -89,6 +89,6 @@ def _line(error: Exception) -> str:
     return f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
 
 
-def is_disk_full(error: Exception) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Say whether the disk is full; libraries in Rust (safetensors, tokenizers) tell it in words alone."""
     return getattr(error, "errno", None) in DISK_FULL or f"os error {errno.ENOSPC}" in str(error)

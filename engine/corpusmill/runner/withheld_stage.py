@@ -1,8 +1,9 @@
-"""The driver's side of documents that have no sketch: out of the selections, into quarantine, counted and judged."""
+"""The driver's side of documents that a deduplicator fails on: out of the selections, into quarantine, judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from corpusmill.dataset.manifest import Entry
@@ -30,59 +31,87 @@ def breaker_of(stage: Stage) -> Callable[[Unit, Mapping[str, Any]], None]:
     return take
 
 
-def withhold(
-    session: Session,
-    stage: Stage,
-    progress: StageProgress,
-    entries: Sequence[Entry],
-    earlier: int,
-    sketches: Sequence[Mapping[str, Any]],
-) -> tuple[list[Entry], StepCounts]:
-    """Return the entries without the documents that have no sketch, and the counts of the step so far.
+@dataclass
+class Withholding:
+    """Takes documents out of the input of a step, as often as it is found to fail on some.
 
-    The first `earlier` entries are those of `against`: what cannot be sketched there is nobody's duplicate, and is
-    said aloud. Raises BadRecordLimit for too many of the others, which are in the run's quarantine then.
+    The first `earlier` of the `entries` are those of `against`: what the step fails on there is nobody's duplicate, and
+    is said aloud. `counts`: those of the step so far.
     """
-    units = [_unit(entry, sketch) for entry, sketch in zip(entries, sketches, strict=True)]
-    missing = [unit for unit in units if unit is not None]
-    records = run_missing(session, stage, progress, missing, _files) if missing else {}
-    made = [None if unit is None else records[unit.key] for unit in units]
-    counts = StepCounts(sum(entry.rows for entry in entries[earlier:]))
-    for record in made[earlier:]:
+
+    session: Session
+    stage: Stage
+    progress: StageProgress
+    earlier: int
+    entries: list[Entry]
+    counts: StepCounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count what comes in."""
+        self.counts = StepCounts(sum(entry.rows for entry in self.entries[self.earlier :]))
+
+    def without(self, refused: Sequence[Sequence[Any]], done: str = "sketched") -> list[Entry]:
+        """Return the entries without their `refused` rows: for each the files that list them; `done`: what was tried.
+
+        Raises BadRecordLimit for too many, which are in the run's quarantine then.
+        """
+        units = [_unit(entry, files) for entry, files in zip(self.entries, refused, strict=True)]
+        missing = [unit for unit in units if unit is not None]
+        records = run_missing(self.session, self.stage, self.progress, missing, _files) if missing else {}
+        made = [None if unit is None else records[unit.key] for unit in units]
+        lost = _reasons(made[self.earlier :])
+        self.counts.merge(lost)
+        files = [one["quarantine"] for one in made[self.earlier :] if one and one["rows"]]
+        self.session.list_quarantine(self.stage, lost, files)
+        self._tell_of_earlier(_reasons(made[: self.earlier]), done)
+        check_limits(self.session, self.stage, [self.counts])
+        self.entries = [_narrower(entry, record) for entry, record in zip(self.entries, made, strict=True)]
+        return self.entries
+
+    def _tell_of_earlier(self, lost: StepCounts, done: str) -> None:
+        if lost.quarantined:
+            reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.quarantined.items()))
+            documents = sum(lost.quarantined.values())
+            self.session.notices.append(
+                f"{self.stage.id}: {documents:,} earlier documents (`against`) cannot be {done} ({reasons}); "
+                "what repeats them stays in"
+            )
+
+
+def refuse(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether units found documents that they fail on."""
+    return any(record.get("withheld") for record in records)
+
+
+def refused_by(records: Sequence[Mapping[str, Any]], entries: int) -> list[list[Any]]:
+    """Return for each entry the files that list the documents that units fail on."""
+    refused: list[list[Any]] = [[] for _ in range(entries)]
+    for record in records:
+        for entry, file in record.get("withheld", ()):
+            refused[entry].append(file)
+    return refused
+
+
+def _reasons(records: Sequence[Mapping[str, Any] | None]) -> StepCounts:
+    lost = StepCounts()
+    for record in records:
         for reason, rows in (record or {}).get("reasons", {}).items():
-            counts.quarantine(reason, rows)
-    session.list_quarantine(stage, counts, [one["quarantine"] for one in made[earlier:] if one and one["rows"]])
-    _tell_of_earlier(session, stage, made[:earlier])
-    check_limits(session, stage, [counts])
-    return [_narrower(entry, record) for entry, record in zip(entries, made, strict=True)], counts
+            lost.quarantine(reason, rows)
+    return lost
 
 
-def _unit(entry: Entry, sketch: Mapping[str, Any]) -> Unit | None:
-    if "refused" not in sketch:
+def _unit(entry: Entry, refused: Sequence[Any]) -> Unit | None:
+    if not refused:
         return None
     selection = entry.selection.to_json() if entry.selection else None
-    payload = {"part": entry.part.to_json(), "selection": selection, "refused": sketch["refused"]}
-    return Unit(make_key("withhold", entry.identity(), sketch["refused"]), "withhold", payload)
+    payload = {"part": entry.part.to_json(), "selection": selection, "refused": list(refused)}
+    return Unit(make_key("withhold", entry.identity(), list(refused)), "withhold", payload)
 
 
 def _narrower(entry: Entry, record: Mapping[str, Any] | None) -> Entry:
     if record is None or not record["rows"]:
         return entry
     return Entry(entry.part, Selection.from_json(record["selection"]), record["splits"])
-
-
-def _tell_of_earlier(session: Session, stage: Stage, made: Sequence[Mapping[str, Any] | None]) -> None:
-    lost = StepCounts()
-    for record in made:
-        for reason, rows in (record or {}).get("reasons", {}).items():
-            lost.quarantine(reason, rows)
-    if lost.quarantined:
-        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(lost.quarantined.items()))
-        documents = sum(lost.quarantined.values())
-        session.notices.append(
-            f"{stage.id}: {documents:,} earlier documents (`against`) cannot be sketched ({reasons}); "
-            "what repeats them stays in"
-        )
 
 
 def _files(record: Mapping[str, Any]) -> list[FileRef]:

@@ -1,4 +1,4 @@
-"""Taking the documents that have no sketch out of one part's selection, into quarantine as they stood."""
+"""Taking the documents that a deduplicator fails on out of one part's selection, into quarantine as they stood."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_withhold(payload: Mapping[str, Any], workspace: Workspace, key: str) -> 
     The sketch of a part is of all its rows: a refused one that is not selected anyway is no loss of this step's.
     """
     store, part, before = workspace.store, Part.from_json(payload["part"]), Selection.from_json(payload["selection"])
-    refused = read_table(store, FileRef.from_json(payload["refused"]))
+    refused = _distinct([read_table(store, FileRef.from_json(one)) for one in payload["refused"]])
     mask = np.ones(part.rows, bool) if before is None else read_selection(store, before).copy()
     refused = refused.filter(pa.array(mask[refused["row"].to_numpy()]))
     if not refused.num_rows:
@@ -39,6 +39,15 @@ def run_withhold(payload: Mapping[str, Any], workspace: Workspace, key: str) -> 
         "splits": split_counts(workspace, part, mask),
     }
     return store.commit(key, record)
+
+
+def _distinct(refused: Sequence[pa.Table]) -> pa.Table:
+    """Return each row once, in order; of two reasons for the same row the first by alphabet."""
+    if len(refused) == 1:
+        return refused[0]
+    told = sorted(pa.concat_tables(refused).to_pylist(), key=lambda one: (one["row"], one["reason"], one["detail"]))
+    once = {one["row"]: one for one in reversed(told)}
+    return pa.Table.from_pylist([once[row] for row in sorted(once)], schema=refused[0].schema)
 
 
 def quarantined(store: Store, part: Part, rows: npt.NDArray[np.int64], told: Sequence[Mapping[str, Any]]) -> pa.Table:

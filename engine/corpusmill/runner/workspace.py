@@ -44,7 +44,8 @@ class Workspace:
         """Return the operator of a recipe, built and set up once.
 
         A recipe holds uses, options, column, step, seed, base, device, and the artifacts of ports by digest; that of an
-        encoder has its tokenizer's digest in place of options. Raises OperatorError for one that cannot be set up.
+        encoder has its tokenizer's digest in place of options; `compare` (the type of evidence) and `cut` make of it
+        what is asked about pairs, or about cut documents. Raises OperatorError for one that cannot be set up.
         """
         key = hash_json(recipe)
         if key not in self._operators:
@@ -82,6 +83,16 @@ class Workspace:
 
             folder = self.artifact(recipe["tokenizer"]).path
             return Encoder(folder, recipe["column"], add_end=recipe["add_end"])
+        if "compare" in recipe:
+            from corpusmill.runner.paired import Paired
+
+            plain = {name: value for name, value in recipe.items() if name != "compare"}
+            return Paired(self._make(plain, ready=ready), recipe["compare"])
+        if "cut" in recipe:
+            from corpusmill.runner.measured_cuts import CutMeasure
+
+            plain = {name: value for name, value in recipe.items() if name != "cut"}
+            return CutMeasure(self._make(plain, ready=ready))
         operator_class = resolve(self.registry.lookup(recipe["uses"]))
         options = operator_class.Options.model_validate(recipe["options"])
         inputs = {port: self.artifact(digest) for port, digest in recipe.get("artifacts", {}).items()}

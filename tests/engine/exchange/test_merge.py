@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.dataset.hashing import hash_json
-from corpusmill.exchange.join import join_keys, join_range
+from corpusmill.exchange.join import join_keys, join_range, pair_similarity
 from corpusmill.exchange.merge import merge_groups, merge_keys
 from corpusmill.exchange.ranges import KEY_SPACE
 from corpusmill.exchange.row_table import RowTable
@@ -74,14 +75,15 @@ def test_links_are_those_of_the_sketches(
         for number, group in enumerate(groups):
             merge_keys(members[group], folder / f"run-{number}", scratch(folder))
             runs.append(SketchFile(folder / f"run-{number}"))
-        options = {"similarity": alike if verified else None, "threshold": 0.6}
         table = RowTable(members, bases[:-1])
+        compare = partial(pair_similarity, table, similarity=alike) if verified else None
         for index in range(ranges):
             low, high = index * KEY_SPACE // ranges, (index + 1) * KEY_SPACE // ranges
-            plain = join_range(members, bases[:-1], masks if masked else None, low, high, **options)
+            whole = alike if verified else None
+            plain = join_range(members, bases[:-1], masks if masked else None, low, high, whole, 0.6)
             merged_masks = [np.concatenate(masks[group]) for group in groups] if masked else None
             starts = [bases[group.start] for group in groups]
-            joined = join_keys(runs, starts, merged_masks, low, high, table, **options)
+            joined = join_keys(runs, starts, merged_masks, low, high, table, compare, 0.6)
             assert joined.links.tolist() == plain.links.tolist()
             assert (joined.candidates, joined.verified) == (plain.candidates, plain.verified)
 
