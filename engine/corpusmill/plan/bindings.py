@@ -18,6 +18,7 @@ class Binder:
     def __init__(self, order: Sequence[Facts], problems: Problems) -> None:
         self.order, self.problems = order, problems
         self.by_id: Mapping[str, Facts] = {facts.id: facts for facts in reversed(order)}
+        self.by_index: Mapping[int, Facts] = {facts.step.index: facts for facts in order}
 
     def bind(self, facts: Facts) -> dict[str, tuple[Ref, ...]]:
         """Return port -> references of one step, after recording what does not fit."""
@@ -45,7 +46,7 @@ class Binder:
             return {}
         name = required[0]
         index = facts.step.index
-        before = next((other for other in self.order if other.step.index == index - 1), None)
+        before = self.by_index.get(index - 1)
         if before is None and facts.step.index:
             return {}  # what stands before is no step at all, which is said there
         if before is None or (before.operator and before.artifact(None) != ports[name].artifact):
@@ -148,7 +149,7 @@ class Binder:
         others = [other for other in facts.operator.ports() if other != name] if facts.operator else []
         what = f"input {name!r} ({port.artifact}) of {step.uses} is not bound"
         if step.needs is None and not others:
-            before = next((other for other in self.order if other.step.index == step.index - 1), None)
+            before = self.by_index.get(step.index - 1)
             reason = (
                 f"the step before, {before.id!r}, makes {before.artifact(None)}" if before else "no step stands before"
             )

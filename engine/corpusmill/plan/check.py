@@ -104,7 +104,7 @@ def _operator(step: Step, spec: Spec, registry: Registry, problems: Problems) ->
             facts.operator = resolve(facts.registered)
     except CorpusmillError as error:
         known = facts.registered is not None or step.uses in registry.conflicts
-        near = None if known else registry.nearest(step.uses)
+        near = None if known or problems.full else registry.nearest(step.uses)
         problems.add(error.what, step.mark, step=step.id, expected=error.expected, near=near, hint=error.hint)
         return facts
     facts.options = check_options(step, facts.operator, problems)

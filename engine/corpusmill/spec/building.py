@@ -31,6 +31,10 @@ RESOURCE_KEYS = ("cpus", "gpus", "memory", "actors", "workers", "accelerator")
 SEARCH_KEYS = ("method", "vary", "objective", "trials", "seeds", "stop", "concurrent")
 
 
+_LISTED = 8
+"""Places of equal ids that are told."""
+
+
 def build(root: MapNode, params: dict[str, Any], spec: Spec, problems: Problems) -> Spec:
     """Fill in a spec from its root mapping; what is wrong is left at its default and recorded."""
     fields = Fields(root, problems)
@@ -229,11 +233,13 @@ def _check_duplicates(steps: list[Step], problems: Problems) -> None:
     for step in steps:
         by_id.setdefault(step.id, []).append(step)
     for step in steps:
-        same = [other for other in by_id[step.id] if other is not step]
-        if not same:
+        equal = by_id[step.id]
+        if len(equal) == 1:
             continue
         mark = step.place("id") if ("id",) in step.marks else step.mark
-        places = ", ".join(_place(other) for other in same)
+        same = [other for other in equal[: _LISTED + 1] if other is not step][:_LISTED]
+        more = len(equal) - 1 - len(same)
+        places = ", ".join(_place(other) for other in same) + (f" and at {more:,} more places" if more else "")
         expected = f"each id once; also {places}"
         hint = None if ("id",) in step.marks else f"give it an id of its own: {{id: {step.id}-2, uses: {step.uses}}}"
         problems.add(f"step id {step.id!r} stands twice", mark, expected=expected, hint=hint)

@@ -89,6 +89,8 @@ class _Composer:
 
     def _node(self, event: yaml.NodeEvent) -> None:
         self._refuse_extras(event)
+        if self.problems.more:
+            raise _Stop
         if self._key_is_due():
             self._key(event)
             return

@@ -14,6 +14,8 @@ Path = tuple[str | int, ...]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _WIDEST_EXCERPT = 140
+MOST = 100
+"""Problems that are told: whoever has so many mends those first, and a bomb of them costs no time."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Problems:
     """Lines of other sources by `Mark.origin`."""
     redacted: dict[str, str] = field(default_factory=dict)
     """Secret value -> what is shown in its place."""
+    more: int = 0
+    """Problems beyond the first hundred, which are only counted."""
     silenced: set[Path] = field(default_factory=set)
     """Places whose value is already known to be wrong: what else is said about them is only confusing."""
 
@@ -114,6 +118,9 @@ class Problems:
         hint: str | None = None,
     ) -> None:
         """Record one problem at a mark; values of environment variables are replaced by their names."""
+        if self.full:
+            self.more += 1
+            return
         mark = mark or Mark()
         if any(mark.path[:length] in self.silenced for length in range(1, len(mark.path) + 1)):
             return
@@ -136,6 +143,11 @@ class Problems:
         if problem not in self.found:
             self.found.append(problem)
 
+    @property
+    def full(self) -> bool:
+        """Whether so much is wrong that nothing more is told."""
+        return len(self.found) >= MOST
+
     def silence(self, mark: Mark) -> None:
         """Say nothing more about the value at this place."""
         if mark.path:
@@ -143,6 +155,9 @@ class Problems:
 
     def unknown(self, kind: str, name: str, known: Iterable[str], mark: Mark, step: str | None = None) -> None:
         """Record a name that is not one of the known ones, with the nearest."""
+        if self.full:
+            self.more += 1
+            return
         names = sorted(known)
         expected = f"one of {', '.join(names)}" if names else "nothing here"
         self.add(f"unknown {kind} {name!r}", mark, step=step, expected=expected, near=nearest(name, names))
@@ -153,7 +168,11 @@ class Problems:
 
     def sorted(self) -> list[Problem]:
         """All problems by position; those without one keep their order and come first."""
-        return sorted(self.found, key=lambda problem: problem.order)
+        found = sorted(self.found, key=lambda problem: problem.order)
+        if self.more:
+            what = f"there may be {self.more:,} more problems"
+            found.append(Problem(what, self.file, expected=f"at most {MOST}", hint="mend those above first"))
+        return found
 
 
 def printable(text: str) -> str:

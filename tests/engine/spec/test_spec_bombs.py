@@ -43,6 +43,24 @@ def test_deep_nesting_stops_the_reader(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert len(taken) < 100
 
 
+FLOODS = {
+    "aliases": "steps: [" + "*a, " * 20_000 + "]\n",
+    "keys": "steps:\n  - {uses: a.b, " + ", ".join(f"k{number}: 1" for number in range(20_000)) + "}\n",
+    "equal keys": "steps:\n  - {uses: a.b, " + "a: 1, " * 20_000 + "}\n",
+    "equal ids": "steps:\n" + "  - {id: a, uses: b.c}\n" * 5_000,
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_problems_is_cut(name: str, tmp_path: Path) -> None:
+    """Of thousands a hundred are told, and how many there may be more; comparing each with all would take minutes."""
+    (tmp_path / "flood.yaml").write_text("corpusmill: 1\nname: flood\n" + FLOODS[name])
+    _, problems = load(tmp_path / "flood.yaml")
+    assert len(problems) == 101
+    assert problems[-1].what.startswith("there may be ")
+    assert max(len(str(problem)) for problem in problems) < 2_000
+
+
 def test_a_megabyte_of_steps_is_read(tmp_path: Path) -> None:
     """Large honest files are read by the fast parser, with the same places."""
     lines = "".join(f"  - {{id: s{index}, uses: filter.short}}\n" for index in range(2_500))
