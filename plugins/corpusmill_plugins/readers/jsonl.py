@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import model_validator
 
 from corpusmill import CorruptFile, InputFile, Reader, ReadLimits, Reject, Slice, option
-from corpusmill_plugins.readers.columns import ColumnMap, column_map
+from corpusmill_plugins.readers.columns import PLACE, ColumnMap, ColumnsOption, column_map
 from corpusmill_plugins.readers.json_types import NAMES, TypeName, arrow_type, infer
 from corpusmill_plugins.readers.lines import line_blocks, line_ranges
 from corpusmill_plugins.readers.parsing import Parser
@@ -39,7 +39,7 @@ class Jsonl(Reader):
     class Options(Reader.Options):
         """Options of read.jsonl."""
 
-        columns: Literal["all"] | dict[str, str] | list[str] | None = option(
+        columns: ColumnsOption = option(
             None, help="columns to read: a list, a map OURS: THEIRS, or all (scalars found in the sample); default text"
         )
         types: dict[str, TypeName] = option(
@@ -70,7 +70,7 @@ class Jsonl(Reader):
         rows = [row for file in files[:SAMPLE_FILES] for row in self._sample(file)]
         if self.options.columns == "all":
             found = dict.fromkeys(["text", *self.options.types, *(name for row in rows for name in row)])
-            scalars = {name for name in found if any(type(row.get(name)) in NAMES for row in rows)}
+            scalars = {name for name in found if name != PLACE and any(type(row.get(name)) in NAMES for row in rows)}
             self._map = {name: name for name in found if name in scalars or name in self._types}
         for ours, theirs in self._map.items():
             if ours not in self._types:

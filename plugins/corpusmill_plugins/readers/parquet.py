@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from corpusmill import CorruptFile, InputError, InputFile, Reader, Reject, Slice, option
-from corpusmill_plugins.readers.columns import column_map
+from corpusmill_plugins.readers.columns import ColumnsOption, column_map
 from corpusmill_plugins.readers.footer import RowGroup, row_groups
 from corpusmill_plugins.readers.pages import largest_value, page_sizes
 from corpusmill_plugins.readers.rows import checked_batch
@@ -41,7 +41,7 @@ class Parquet(Reader):
     class Options(Reader.Options):
         """Options of read.parquet."""
 
-        columns: Literal["all"] | dict[str, str] | list[str] | None = option(
+        columns: ColumnsOption = option(
             None, help="columns to read: a list, a map OURS: THEIRS, or all (those that are not nested); default text"
         )
 

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from corpusmill import CorruptFile
-from corpusmill_plugins.readers.columns import ColumnMap
+from corpusmill_plugins.readers.columns import PLACE, ColumnMap
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,7 @@ class Schemas:
 
         if self._all:
             flat = {field.name for field in schema if not pa.types.is_nested(field.type)}
-            self.columns.update({field.name: field.name for field in schema if field.name in flat})
+            self.columns.update({field.name: field.name for field in schema if field.name in flat - {PLACE}})
         widened = dict(self.merged)
         for ours, theirs, found in self._found(name, schema):
             widened[ours] = joined(widened[ours], found) if ours in widened else found

@@ -11,6 +11,11 @@ SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "1
          (10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"))  # fmt: skip
 """The hub's size categories."""
 
+_NUMBERED = re.compile(r"-\d{5}-of-\d{5}\.[a-z.]+$")
+_NUMBER = re.compile(r"u?int(8|16|32|64)|bool|null")
+_AS_TEXT = re.compile(r"(large_)?(string|binary)|string_view|fixed_size_binary|timestamp|date|time|decimal")
+_LIST = re.compile(r"(?:large_)?list<\w+: ([^<>]+)>")
+
 
 def readme(facts: Mapping[str, Any], suffix: str) -> bytes:
     """Return README.md for files named data/SPLIT-00000-of-00008SUFFIX.
@@ -46,15 +51,51 @@ def split_name(label: str) -> str:
     return re.sub(r"\W+", "_", label) or "train"
 
 
-def _front_matter(facts: Mapping[str, Any], splits: Iterable[str], rows: int, suffix: str) -> list[str]:
-    """Return the YAML block; strings are JSON, which is YAML."""
+def _front_matter(facts: Mapping[str, Any], splits: Mapping[str, Any], rows: int, suffix: str) -> list[str]:
+    """Return the YAML block; strings are JSON, which is YAML.
+
+    A split without rows is left out where others have some: with it, `datasets` would load none of them.
+    """
     size = next((name for most, name in SIZES if rows < most), "n>10B")
     lines = ["---", f"pretty_name: {json.dumps(str(facts.get('name', 'dataset')), ensure_ascii=False)}"]
-    lines += [f"size_categories: [{json.dumps(size)}]", "configs:", "- config_name: default", "  data_files:"]
-    for label in splits:
+    lines += [f"size_categories: [{json.dumps(size)}]", *_features(facts, suffix)]
+    lines += ["configs:", "- config_name: default", "  data_files:"]
+    written = {file["split"]: file["name"] for file in facts.get("files", ())}
+    for label in [label for label, split in splits.items() if split["rows"] or not rows]:
+        # As the file is named, which a label may not be: one of `hard-cases` lies in `hard_cases-…`.
+        stem = _NUMBERED.sub("", written.get(label, f"data/{label}"))
         lines.append(f"  - split: {json.dumps(split_name(label))}")
-        lines.append(f"    path: {json.dumps(f'data/{label}-*{suffix}', ensure_ascii=False)}")
+        lines.append(f"    path: {json.dumps(f'{stem}-*{suffix}', ensure_ascii=False)}")
     return [*lines, "---"]
+
+
+def _features(facts: Mapping[str, Any], suffix: str) -> list[str]:
+    """Return the types of the columns for JSON, which says none: a column of nulls in one split would fail to load.
+
+    Nothing where a type is nested deeper than a list.
+    """
+    columns = facts.get("columns", {})
+    if not suffix.startswith(".jsonl") or not isinstance(columns, Mapping):
+        return []
+    lines = ["dataset_info:", "  features:"]
+    for name, kind in columns.items():
+        inner = _LIST.fullmatch(str(kind))
+        dtype = _dtype(inner[1] if inner else str(kind))
+        if dtype is None:
+            return []
+        lines += [f"  - name: {json.dumps(name, ensure_ascii=False)}", f"    {'list' if inner else 'dtype'}: {dtype}"]
+    return lines
+
+
+def _dtype(kind: str) -> str | None:
+    """Return what `datasets` calls the JSON of an Arrow type; None for one that is nested."""
+    if _NUMBER.fullmatch(kind):
+        return kind
+    if _AS_TEXT.match(kind):
+        return "string"
+    return {"double": "float64", "float": "float32", "halffloat": "float32"}.get(
+        kind, "int64" if kind.startswith("duration") else None
+    )
 
 
 def _columns(columns: Mapping[str, Any] | Iterable[str]) -> list[str]:

@@ -131,6 +131,16 @@ def test_all_takes_the_scalars_of_the_sample(put: Any, read_all: Any) -> None:
     assert outcome.rows == [{"text": "a", "tags": ["x"], "url": "u", "ok": True, "offset": 0}]
 
 
+def test_an_export_is_read_back(put: Any, read_all: Any) -> None:
+    """`offset` is the place in this file: that of a record is left out of `all`, and refused where it is asked for."""
+    from pydantic import ValidationError
+
+    file = put("a.jsonl", b'{"text": "a", "offset": 70, "n": 1}\n')
+    assert read_all(reader(columns="all"), file).rows == [{"text": "a", "n": 1, "offset": 0}]
+    with pytest.raises(ValidationError, match=r"their_offset: offset"):
+        reader(columns={"offset": "n"})
+
+
 def test_nested_columns_are_inferred_when_named(put: Any, read_all: Any) -> None:
     """A named column may be nested; a list of another kind is a conflict."""
     data = b'{"text":"a","turns":[{"role":"u","n":1}]}\n{"text":"b","turns":[{"role":2}]}\n{"text":"c","turns":null}\n'

@@ -107,6 +107,19 @@ def invalid_utf8(kind: pa.DataType, *values: bytes) -> pa.Array:
     return pa.Array.from_buffers(kind, len(binary), binary.buffers())
 
 
+def test_an_export_is_read_back(put: Any, read_all: Any) -> None:
+    """`offset` is the place in this file: the file's own is left out of `all`, and refused where it is asked for."""
+    from pydantic import ValidationError
+
+    table = pa.table({"text": ["a", "b"], "offset": [70, 80], "split": ["train", "test"]})
+    rows = read_all(reader(columns="all"), put("a.parquet", parquet(table))).rows
+    assert rows == [{"text": "a", "split": "train", "offset": 0}, {"text": "b", "split": "test", "offset": 1}]
+    with pytest.raises(ValidationError, match=r"their_offset: offset"):
+        reader(columns=["text", "offset"])
+    renamed = read_all(reader(columns={"there": "offset"}), put("b.parquet", parquet(table))).rows
+    assert [(one["there"], one["offset"]) for one in renamed] == [(70, 0), (80, 1)]
+
+
 def test_invalid_utf8_rejects_its_row_only(put: Any, read_all: Any) -> None:
     """Bytes that are no UTF-8 in the text or another string column reject that row, with the text's raw bytes."""
     table = pa.table(

@@ -173,3 +173,26 @@ def test_the_published_folder_is_a_dataset(tmp_path: Path) -> None:
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {name: len(split) for name, split in loaded.items()} == {"train": 10, "held_out": 10}
     assert loaded["train"][1]["text"] == TABLE["text"][1].as_py()
+
+
+def test_a_folder_with_odd_splits_is_a_dataset(tmp_path: Path) -> None:
+    """A label with a hyphen is found under its file's name, a split without rows and a column of nulls do no harm."""
+    datasets = pytest.importorskip("datasets")
+    columns = {"id": "string", "n": "int64", "tags": "large_list<item: large_string>", "when": "timestamp[us]"}
+    rows = {"train": [{"id": "a", "n": None, "tags": None, "when": None}], "hard-cases": [], "test": []}
+    rows["test"] = [{"id": "b", "n": 5, "tags": ["x"], "when": "2024-02-29 00:00:00"}]
+    names = {label: f"data/{label.replace('-', '_')}-00000-of-00001.jsonl" for label in rows}
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    for label, lines in rows.items():
+        (tmp_path / "out" / names[label]).write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    splits = {label: {"rows": len(lines), "files": 1, "bytes": 9} for label, lines in rows.items()}
+    files = [{"name": name, "split": label} for label, name in names.items()]
+    facts = {"name": "odd", "digest": "d", "columns": columns, "splits": splits, "files": files}
+    (tmp_path / "out" / "README.md").write_bytes(jsonl().card(facts)["README.md"])
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert {label: split.to_list() for label, split in loaded.items()} == {"train": rows["train"], "test": rows["test"]}
+    named = jsonl().card({**facts, "splits": {**splits, "hard-cases": splits["train"]}})["README.md"].decode()
+    paths = [one["path"] for one in yaml.safe_load(named.split("---\n")[1])["configs"][0]["data_files"]]
+    assert paths == ["data/train-*.jsonl", "data/hard_cases-*.jsonl", "data/test-*.jsonl"]
+    nested = {**facts, "columns": {**columns, "deep": "struct<a: int64>"}}
+    assert "dataset_info" not in jsonl().card(nested)["README.md"].decode()
