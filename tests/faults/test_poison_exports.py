@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from corpusmill.errors import BadRecordLimit, ExecutorError, OperatorError
 from corpusmill.plan.check import check
+from corpusmill.report.summary import summarise
 from corpusmill.runner import deadline
 from corpusmill.runner.bad_records import collect_bad_records
 from corpusmill.runner.forecast import forecast
@@ -97,6 +99,9 @@ def test_raising_documents_are_left_out_counted_and_told(exported: Any) -> None:
     assert [(one.step, one.verdict, one.rule) for one in fate.decisions[-1:]] == [
         ("out", "quarantined", "raised ValueError")
     ]
+    shown = summarise(outputs, plan=record.plan)
+    assert re.search(r"read +120\n +kept +117 .*\n +removed +0 .*\n +quarantined +3 ", shown)
+    assert re.search(r"out +120 +117 +3 +quarantined: raised ValueError 3\n", shown)
     manifest = json.loads((pit.root / "exports/raised/corpusmill.json").read_bytes())
     assert [one.get("failed") for one in manifest["files"]] == [
         {"raised ValueError": 2},

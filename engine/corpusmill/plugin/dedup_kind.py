@@ -92,7 +92,11 @@ class Deduplicator(Operator):
         return None
 
     def similarity(self, left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return float64 (pairs,) from the evidence of both sides, each (pairs, k); symmetric."""
+        """Return float64 (pairs,) from the evidence of both sides, each (pairs, k); symmetric.
+
+        Of a pair on which this raises, dies or passes the deadline that document leaves the step for the quarantine
+        which cannot be compared with itself either, else the later one.
+        """
         raise NotImplementedError
 
     def threshold(self) -> float:

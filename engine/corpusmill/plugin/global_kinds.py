@@ -93,7 +93,11 @@ class Writer(Operator):
         return ()
 
     def encode(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], sink: IO[bytes]) -> None:
-        """Write all batches of one file to `sink`."""
+        """Write all batches of one file to `sink`.
+
+        Documents on which this raises, dies or passes the deadline are found by writing few at a time; the file is
+        written again without them. So it must hold of some rows of a file what holds of all.
+        """
         raise NotImplementedError
 
     def file_bytes(self) -> int:

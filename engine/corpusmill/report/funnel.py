@@ -114,9 +114,9 @@ def build_funnel(outputs: Mapping[str, Any], plan: Mapping[str, Any] | None = No
                 cut=_numbers(one.get("cut")),
             )
             for step, one in counts.items()
-            if _is_documents(one)
+            if _is_documents(one) or _is_export(one)
         ),
-        _branches(plan or {}),
+        _branches(plan or {}, counts),
     )
 
 
@@ -124,8 +124,14 @@ def _is_documents(step: Mapping[str, Any]) -> bool:
     return str(step.get("uses", "")).partition(".")[0] in DOCUMENT_KINDS
 
 
-def _branches(plan: Mapping[str, Any]) -> bool:
-    steps = [step for stage in plan.get("stages", []) for step in stage.get("steps", []) if _is_documents(step)]
+def _is_export(step: Mapping[str, Any]) -> bool:
+    """Say whether a step writes files; one that has counts left documents out, and is part of the way of these."""
+    return str(step.get("uses", "")).startswith("write.")
+
+
+def _branches(plan: Mapping[str, Any], counts: Mapping[str, Any]) -> bool:
+    every = [step for stage in plan.get("stages", []) for step in stage.get("steps", [])]
+    steps = [step for step in every if _is_documents(step) or (_is_export(step) and step.get("id") in counts)]
     read = [source for step in steps for source in sources(step) or ()]
     return len(set(read)) < len(read)
 

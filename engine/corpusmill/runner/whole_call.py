@@ -37,9 +37,9 @@ class WholeCalls:
         try:
             with deadline(patient(self.seconds)):
                 return method(*arguments)
-        except CorpusmillError:
+        except (CorpusmillError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit(), panics of Rust extensions
             if is_disk_full(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise raised(self.recipe, error) from error
@@ -47,7 +47,7 @@ class WholeCalls:
             self.crumb.put(READ)
 
 
-def raised(recipe: Mapping[str, Any], error: Exception, when: str = "") -> OperatorError:
+def raised(recipe: Mapping[str, Any], error: BaseException, when: str = "") -> OperatorError:
     """Return what an operator raised, told with its step and its line; `when`: not while it worked."""
     told = f"{recipe['uses']} raised {type(error).__name__}{when}: {error}"
     return _told(told, recipe["step"], error, f"corpusmill plugins show {recipe['uses']}")
@@ -75,12 +75,12 @@ def check_place(operator: type) -> str:
     return f"corpusmill plugins check {home}" if home.endswith(".py") else "corpusmill plugins"
 
 
-def _told(what: str, step: str, error: Exception, hint: str) -> OperatorError:
+def _told(what: str, step: str, error: BaseException, hint: str) -> OperatorError:
     expected = "an operator that raises on nothing it is given"
     return OperatorError(what, where=f"step {step}, {_line(error)}", expected=expected, hint=hint)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Name the last line of the plugin's own code that led to an error: what a library did there says less."""
     frames = list(traceback.walk_tb(error.__traceback__))
     packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
