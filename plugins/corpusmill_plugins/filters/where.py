@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model, model_validator
@@ -174,22 +175,20 @@ def _compare(condition: Any, name: str, batch: pa.RecordBatch) -> npt.NDArray[np
         found = pc.equal(values.is_null(), wanted)
     elif name in ("at_least", "at_most"):
         compare = pc.greater_equal if name == "at_least" else pc.less_equal
-        found = compare(values, _scalar(condition.column, values.type, wanted))
+        found = compare(*_comparable(condition.column, values, wanted))
     else:
-        listed = [
-            _scalar(condition.column, values.type, one) for one in (wanted if isinstance(wanted, list) else [wanted])
-        ]
-        found = _equals_one(values, listed)
+        listed = wanted if isinstance(wanted, list) else [wanted]
+        found = _equals_one(len(values), [_comparable(condition.column, values, one) for one in listed])
     holds = found.fill_null(False).to_numpy(zero_copy_only=False)
     return ~holds if name in ("is_not", "not_in") else holds
 
 
-def _equals_one(values: pa.Array, wanted: list[pa.Scalar]) -> pa.Array:
+def _equals_one(rows: int, pairs: list[tuple[pa.Array, pa.Scalar]]) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pa.repeat(pa.scalar(False), len(values))
-    for one in wanted:
+    found = pa.repeat(pa.scalar(False), rows)
+    for values, one in pairs:
         found = pc.or_(found, pc.equal(values, one).fill_null(False))
     return found
 
@@ -201,20 +200,27 @@ def _values(batch: pa.RecordBatch, column: str) -> pa.Array:
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
-def _scalar(column: str, kind: pa.DataType, wanted: Value) -> pa.Scalar:
-    """Return the wanted value as a scalar that compares with the column: text, number or truth value."""
+def _comparable(column: str, values: pa.Array, wanted: Value) -> tuple[pa.Array, pa.Scalar]:
+    """Return the column and the wanted value as what compares: text, numbers or truth values.
+
+    Whole numbers compare as such: Arrow would refuse to hold one beyond 2**53 (a time in ns) against a float.
+    """
     import pyarrow as pa
 
+    kind = values.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     if pa.types.is_boolean(kind) and isinstance(wanted, bool):
-        return pa.scalar(wanted)
+        return values, pa.scalar(wanted)
     if text and isinstance(wanted, str):
-        return pa.scalar(wanted, kind)
+        return values, pa.scalar(wanted, kind)
     if number and isinstance(wanted, (int, float)) and not isinstance(wanted, bool):
-        return pa.scalar(wanted, pa.float64()) if isinstance(wanted, float) else pa.scalar(wanted)
+        if pa.types.is_integer(kind) and float(wanted).is_integer():
+            with suppress(pa.ArrowInvalid, OverflowError):  # where no value of the column is as large or small
+                return values, pa.scalar(int(wanted), kind)
+        return values.cast(pa.float64(), safe=False), pa.scalar(float(wanted))
     raise CorpusmillError(
-        f"column {column!r} holds {kind}, which cannot be compared with {wanted!r}",
+        f"column {column!r} holds {values.type}, which cannot be compared with {wanted!r}",
         expected="text for text columns, numbers for number columns, true or false for boolean ones",
         hint=f"write the value as the column holds it, or compare another column than {column!r}",
     )

@@ -32,6 +32,26 @@ def kept(options: dict[str, Any], batch: pa.RecordBatch = BATCH) -> list[bool]:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        ({"column": "time", "at_least": 0}, [1, 0, 1, 0]),
+        ({"column": "time", "at_most": 1.7e18}, [0, 1, 1, 0]),
+        ({"column": "time", "is": 2**63 - 1}, [1, 0, 0, 0]),
+        ({"column": "time", "at_least": 0.5}, [1, 0, 1, 0]),
+        ({"column": "hash", "at_least": 5}, [1, 0, 0, 1]),
+        ({"column": "hash", "at_least": -1}, [1, 1, 0, 1]),
+        ({"column": "hash", "is_not": 2**64 - 1}, [0, 1, 1, 1]),
+        ({"column": "hash", "in": [-3, 5, 2**70]}, [0, 0, 0, 1]),
+    ],
+)
+def test_numbers_beyond_those_of_a_float_are_compared(options: dict[str, Any], expected: list[int]) -> None:
+    """Times in ns and hashes: Arrow itself refuses to hold them against a float."""
+    time, hashes = [2**63 - 1, -5, 1_700_000_000_000_000_000, None], [2**64 - 1, 0, None, 5]
+    batch = pa.record_batch({"time": pa.array(time, pa.int64()), "hash": pa.array(hashes, pa.uint64())})
+    assert kept(options, batch) == [bool(one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
         ({"column": "language", "is": "en"}, [1, 0, 0, 0]),
         ({"column": "language", "is_not": "en"}, [0, 1, 1, 1]),
         ({"column": "language", "in": ["en", "zh"]}, [1, 1, 0, 0]),
