@@ -6,7 +6,8 @@ CorpusmillError             anything expected; the command line prints it withou
 ├── PluginError             a plugin or operator cannot be found, imported or used, exit code 2
 ├── OperatorError           an operator raised, died or broke its contract on a document
 ├── InputError              input files are missing, damaged or changed while they were read
-│   └── CorruptFile         one file is damaged; raised by readers
+│   ├── CorruptFile         one file is damaged; raised by readers
+│   └── DamagedFiles        the damaged files of a run's inputs, all of them
 ├── StoreError              the store cannot be read or written (disk full, permission, lost file)
 │   ├── LostFile            a file that a commit or a manifest names is gone
 │   ├── ChecksumError       stored bytes differ from what their commit recorded
@@ -98,6 +99,30 @@ class CorruptFile(InputError):
         self.name, self.reason, self.offset, self.limit = name, reason, offset, limit
         place = name if offset is None else f"{name}, byte {offset}"
         super().__init__(f"{reason}: {name!r}", where=place)
+
+
+class DamagedFiles(InputError):
+    """Input files are damaged. `damaged`: each with its step, file, reason and offset (bytes, or None)."""
+
+    def __init__(self, damaged: list[dict[str, Any]]):
+        self.damaged = sorted(damaged, key=lambda one: (str(one["step"]), str(one["file"])))
+        steps = list(dict.fromkeys(str(one["step"]) for one in damaged))
+        super().__init__(
+            damage_text(self.damaged),
+            where=f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}",
+            expected="whole files; nothing was published",
+            hint="replace the files, or set `limits: {on_corrupt_file: quarantine}` to go on without them",
+        )
+
+
+def damage_text(damaged: list[dict[str, Any]]) -> str:
+    """Return how many files are damaged, and each of them on a line with the reason and where."""
+    several = len({one["step"] for one in damaged}) > 1
+    lines = []
+    for one in damaged:
+        name = f"{one['step']}: {one['file']}" if several else one["file"]
+        lines.append(f"    {name}: {one['reason']}" + ("" if one["offset"] is None else f" (byte {one['offset']})"))
+    return f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines)
 
 
 class StoreError(CorpusmillError):

@@ -14,7 +14,7 @@ from corpusmill.dataset.looked_at import LookedAt
 from corpusmill.dataset.manifest import Dataset
 from corpusmill.dataset.storage import open_storage
 from corpusmill.dataset.store import Store
-from corpusmill.errors import CorpusmillError
+from corpusmill.errors import CorpusmillError, damage_text
 from corpusmill.plan.build import build_stages
 from corpusmill.plan.checked import CheckedSpec
 from corpusmill.plan.stages import Stage
@@ -27,7 +27,6 @@ from corpusmill.runner.policy import Control
 from corpusmill.runner.records import list_runs
 from corpusmill.runner.references import pins_of, stale_pins, with_pins
 from corpusmill.runner.session import DRY, Session, StageProgress
-from corpusmill.runner.source_files import damage_text
 from corpusmill.runner.space import Need, need_of, shown_by_runs, upstream
 from corpusmill.runner.unit import Done, Outcome, Unit
 from corpusmill.runner.worker import run_unit

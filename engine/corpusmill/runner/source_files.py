@@ -8,7 +8,7 @@ from typing import Any
 from corpusmill.dataset.hashing import hash_json
 from corpusmill.dataset.note import note_of, read_note
 from corpusmill.dataset.store import Store, make_key
-from corpusmill.errors import CorruptFile, InputError
+from corpusmill.errors import CorruptFile, DamagedFiles
 from corpusmill.plan.stages import Stage
 from corpusmill.runner.files import LocalFile
 from corpusmill.runner.promises import Checksums, expect_files, find_inputs, read_checksums
@@ -81,36 +81,21 @@ def prepare_reader(session: Session, stage: Stage, reader: Any) -> None:
 
 
 def report_damaged(session: Session, stage: Stage, damaged: list[dict[str, Any]], *, final: bool = True) -> None:
-    """List damaged files apart; raise InputError with all of them where the spec wants damage to fail the run."""
+    """List damaged files apart; raise DamagedFiles where the spec wants damage to fail the run."""
     if not damaged:
         return
     if stage.steps[0].limits.on_corrupt_file == "fail":
         if not final:
             return
-        damaged = sorted(damaged, key=lambda one: str(one["file"]))
-        session.damaged.extend(damaged)
-        raise InputError(
-            damage_text(damaged),
-            where=f"step {stage.steps[0].id}",
-            expected="whole files; nothing was published",
-            hint="replace the files, or set `limits: {on_corrupt_file: quarantine}` to go on without them",
-        )
+        error = DamagedFiles(damaged)
+        session.damaged.extend(error.damaged)
+        raise error
     known = {(one["step"], one["file"]) for one in session.damaged}
     session.damaged.extend(one for one in damaged if (one["step"], one["file"]) not in known)
 
 
-def damage_text(damaged: list[dict[str, Any]]) -> str:
-    """Return how many files are damaged, and each of them on a line with the reason and where."""
-    lines = [f"    {one['file']}: {one['reason']}" + _at(one["offset"]) for one in damaged]
-    return f"{len(damaged)} damaged input file{'s' if len(damaged) > 1 else ''}:\n" + "\n".join(lines)
-
-
 def _entry(stage: Stage, file: str, reason: str, offset: int | None) -> dict[str, Any]:
     return {"step": stage.steps[0].id, "file": file, "reason": reason, "offset": offset}
-
-
-def _at(offset: int | None) -> str:
-    return "" if offset is None else f" (byte {offset})"
 
 
 def _units(files: list[LocalFile], recipe: dict[str, Any], listed: Checksums | None) -> Iterator[Unit]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from corpusmill.errors import BadRecordLimit, InputError
+from corpusmill.errors import BadRecordLimit, DamagedFiles, InputError
 
 BAD: dict[str, bytes] = {
     "invalid-json": b'{"text": "never ends',
@@ -292,3 +292,29 @@ def test_a_changed_parquet_file_is_read_again(mill: Any) -> None:
     after = mill.run(steps).outputs["outputs"]["read"]
     assert after["digest"] != before["digest"]
     assert mill.rows(after["digest"])[0]["text"] == "other 0"
+
+
+def test_damage_of_all_inputs_is_told_at_once(mill: Any) -> None:
+    """A run that one reader's damage ends reads the other inputs too; those it needs nothing else for are cached."""
+    for name in ("left", "right", "whole"):
+        data = gzip.compress(mill.jsonl(f"{name}.jsonl", mill.texts(20)).read_bytes())
+        (mill.root / name).mkdir()
+        (mill.root / name / "a.jsonl.gz").write_bytes(data if name == "whole" else data[:-9])
+    steps = [{"id": one, "uses": "read.jsonl", "with": {"paths": f"{one}/*"}} for one in ("left", "whole", "right")]
+    steps += [{"id": "all", "uses": "clean.mark", "needs": ["left", "whole", "right"]}]
+    with pytest.raises(DamagedFiles) as caught:
+        mill.run(steps)
+    assert caught.value.what.splitlines()[0] == "2 damaged input files:"
+    assert [line.partition(".gz:")[0] for line in caught.value.what.splitlines()[1:]] == [
+        "    left: a.jsonl",
+        "    right: a.jsonl",
+    ]
+    assert caught.value.where == "steps left, right"
+    told = mill.outputs()
+    assert [(one["step"], one["file"]) for one in told["damaged"]] == [("left", "a.jsonl.gz"), ("right", "a.jsonl.gz")]
+    assert {name: stage.state for name, stage in mill.forecast(steps).items()} == {
+        "left": "fails",
+        "whole": "cached",
+        "right": "fails",
+        "all": "waits",
+    }
