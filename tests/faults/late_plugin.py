@@ -1,6 +1,20 @@
 """Operators that misbehave in calls about many documents, or two; `late.py` beside a spec has the actions in front."""
 
-from faulty_plugin import ACTIONS, POISON, Deduplicator, Path, Sketch, Writer, hookimpl, np, option, os, tell, time
+from faulty_plugin import (
+    ACTIONS,
+    POISON,
+    Deduplicator,
+    Path,
+    Sketch,
+    Writer,
+    hookimpl,
+    itertools,
+    np,
+    option,
+    os,
+    tell,
+    time,
+)
 
 # Here begins what is put behind the actions of `faulty_plugin.py`.
 
@@ -46,6 +60,33 @@ class Deaf(Plain):
         os._exit(1)
 
 
+class Spent(Plain):
+    """Do something once all documents are read, whatever they are."""
+
+    def encode(self, schema, batches, sink):
+        super().encode(schema, batches, sink)
+        ACTIONS[self.options.action]()
+
+
+class Hasty(Plain):
+    """Write the first batch only."""
+
+    def encode(self, schema, batches, sink):
+        super().encode(schema, itertools.islice(batches, 1), sink)
+
+
+class Forgiving(Plain):
+    """Go on when the disk does not take a text."""
+
+    def encode(self, schema, batches, sink):
+        for batch in batches:
+            try:
+                sink.write("".join(batch.column("text").to_pylist()).encode())
+                sink.flush()
+            except OSError:
+                continue
+
+
 class Wary(Deduplicator):
     """Hold documents against each other by length; do something at one with POISON, and where two marked meet."""
 
@@ -86,5 +127,8 @@ class Short(Wary):
 def corpusmill_register(registry):
     registry.writer("plain", ":Plain", "Write.")
     registry.writer("deaf", ":Deaf", "Write.")
+    registry.writer("spent", ":Spent", "Write, then fail.")
+    registry.writer("hasty", ":Hasty", "Write some.")
+    registry.writer("forgiving", ":Forgiving", "Write what can be.")
     registry.dedup("wary", ":Wary", "Compare some.")
     registry.dedup("short", ":Short", "Compare few.")

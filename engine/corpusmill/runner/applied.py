@@ -155,8 +155,11 @@ def apply_encode(encoder: Any, chunk: Chunk) -> Encoded:
 
 
 def apply_write(writer: Any, chunk: Chunk) -> Applied:
-    """Write some documents into a file of their own that nobody keeps."""
-    with tempfile.TemporaryFile() as sink:
+    """Write some documents into a file of their own that nobody keeps.
+
+    It is in memory, unless the writer asks for its descriptor: a disk that is full or read-only is no document's fault.
+    """
+    with tempfile.SpooledTemporaryFile() as sink:
         writer.encode(chunk.batch.schema, iter([chunk.batch]), sink)
     return Applied(chunk, len(chunk))
 

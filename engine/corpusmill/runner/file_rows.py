@@ -33,12 +33,15 @@ class FileRows:
         self._seen = 0
         self.rows = 0
         """Rows that were handed over."""
+        self.exhausted = False
+        """Whether these were all of them."""
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while (batch := self._read()) is not None:
             self.rows += batch.num_rows
             self._encoder_works()
             yield batch
+        self.exhausted = True
         self._encoder_works()
 
     def _read(self) -> pa.RecordBatch | None:

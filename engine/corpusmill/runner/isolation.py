@@ -206,6 +206,19 @@ def _close(stream: Any) -> None:
         stream.close()
 
 
+def expect_alive(trial: Trial, recipe: Mapping[str, Any], nothing: Chunk, seconds: float | None, home: str) -> None:
+    """Raise OperatorError for an operator that dies of a batch without rows: none of them is to blame then."""
+    trial.deadline = seconds
+    how = trial.whole({**recipe, "device": "cpu"}, nothing)
+    if how not in _SURVIVED:
+        raise OperatorError(
+            f"{recipe['uses']} {how} on no documents at all, in a process of its own",
+            where=f"step {recipe['step']} ({recipe['uses']})",
+            expected="an operator that can be given no documents",
+            hint=check_command(recipe["uses"], home),
+        )
+
+
 def _unsound(recipe: Mapping[str, Any], named: str, how: str, streak: int, home: str) -> OperatorError:
     return OperatorError(
         f"{recipe['uses']} {how} on {streak} documents in a row, each alone in a process of its own",
@@ -239,6 +252,8 @@ def _documents(chunk: Chunk) -> str:
     index = chunk.batch.schema.get_field_index("id")
     if len(chunk) == 1 and index >= 0:
         return f"document {chunk.batch.column(index)[0].as_py()}"
+    if not len(chunk):
+        return "no document"
     return f"rows {chunk.rows.min()} to {chunk.rows.max()} of the shard"
 
 

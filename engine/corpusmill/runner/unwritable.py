@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from corpusmill.dataset.part import write_table
@@ -18,7 +19,8 @@ from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.chunk import Chunk, numbered
 from corpusmill.runner.concealed import concealed_counts, concealed_table
 from corpusmill.runner.guard import Guard
-from corpusmill.runner.isolation import Isolation
+from corpusmill.runner.isolation import Isolation, Trial, expect_alive
+from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
 
 _MOST_BYTES = 1 << 20
@@ -48,14 +50,15 @@ class Unwritable:
         """Why, and how often."""
         return dict(self._known.get("failed", {}))
 
-    def find(self, batches: Iterable[pa.RecordBatch]) -> None:
+    def find(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         """Write the rows of the file apart, and commit which of them cannot be.
 
-        Raises OperatorError for a writer that fails on one row after the other.
+        Raises OperatorError for a writer that fails on a file without rows, or on one row after the other.
         """
         self.searched = True
         recipe = self._payload["operator"]
         writer, found = self._workspace.operator(recipe), _Found()
+        self._expect_sound(recipe, writer, schema)
         guard = Guard(
             [recipe["uses"]],
             found.reject,
@@ -69,6 +72,14 @@ class Unwritable:
             for _ in guard.call(0, chunk, partial(apply_write, writer)):
                 pass
         self._record(found)
+
+    def _expect_sound(self, recipe: Mapping[str, Any], writer: Any, schema: pa.Schema) -> None:
+        """Let the writer write no row at all: where it cannot do that, none is to blame, few as they may be."""
+        nothing = Chunk(pa.RecordBatch.from_pylist([], schema=schema), np.empty(0, np.int64))
+        (seconds,) = self._payload["deadlines"]
+        if self._payload.get("suspects"):
+            expect_alive(Trial(self._workspace.settings), recipe, nothing, seconds, home_of(type(writer)))
+        WholeCalls(recipe, self._crumb, seconds)(apply_write, writer, nothing)
 
     def _recorded(self) -> dict[str, Any]:
         """Return what an earlier attempt, or an earlier run, found; nothing where some of it is gone."""

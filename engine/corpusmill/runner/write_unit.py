@@ -11,16 +11,18 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from corpusmill.dataset.disk import DiskFile, beside, disk, remove_file, rename_file, replace_file
+from corpusmill.dataset.disk import beside, disk, remove_file, rename_file, replace_file
 from corpusmill.dataset.hashing import canonical_json, hash_file
 from corpusmill.dataset.manifest import Entry, entry_batches
 from corpusmill.dataset.part import Part
 from corpusmill.dataset.schema import conform
 from corpusmill.dataset.selection import Selection
 from corpusmill.errors import OperatorError, StoreError
+from corpusmill.plugin.local import home_of
 from corpusmill.runner.breadcrumb import Breadcrumb
 from corpusmill.runner.file_rows import FileRows
-from corpusmill.runner.guard import DISK_FULL
+from corpusmill.runner.file_sink import FileSink
+from corpusmill.runner.guard import DISK_FULL, check_command
 from corpusmill.runner.unwritable import Unwritable
 from corpusmill.runner.whole_call import WholeCalls
 from corpusmill.runner.workspace import Workspace
@@ -60,7 +62,7 @@ def _encode(
     """Write the file without the documents that cannot be written; look for them where the writer dies or raises."""
     schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(payload["schema"])))
     if payload.get("suspects"):
-        unwritable.find(_batches(payload, workspace, schema))
+        unwritable.find(schema, _batches(payload, workspace, schema))
     try:
         rows = _written(payload, workspace, schema, building, crumb, unwritable)
         disk().sync_file(building)
@@ -88,7 +90,7 @@ def _written(
     except OperatorError as error:
         if unwritable.searched or error.__cause__ is None:
             raise
-        unwritable.find(_batches(payload, workspace, schema))
+        unwritable.find(schema, _batches(payload, workspace, schema))
         if not unwritable.rows:
             error.what = f"{error.what} (on many documents at once, but on none of them alone)"
             raise
@@ -108,9 +110,26 @@ def _write_rows(
     # Once its rows were tried, a death is no row's any more: it is borne three times.
     blamed = not unwritable.searched
     rows = FileRows(_batches(payload, workspace, schema), crumb, seconds, unwritable.rows, blamed=blamed)
-    with io.BufferedWriter(DiskFile(building), 1 << 20) as sink:
-        call(workspace.operator(payload["operator"]).encode, schema, rows, sink)
+    writer, file = workspace.operator(payload["operator"]), FileSink(building)
+    try:
+        with io.BufferedWriter(file, 1 << 20) as sink:
+            call(writer.encode, schema, rows, sink)
+    except OperatorError as error:
+        raise file.failure or error from error.__cause__
+    if file.failure is not None:
+        raise file.failure
+    if not rows.exhausted:
+        raise _unread(payload["operator"], writer, rows.rows)
     return rows.rows
+
+
+def _unread(recipe: Mapping[str, Any], writer: Any, rows: int) -> OperatorError:
+    return OperatorError(
+        f"{recipe['uses']} returned from encode() after {rows} documents, and left others unread",
+        where=f"step {recipe['step']} ({recipe['uses']})",
+        expected="an encode() that reads its batches to their end: all that comes in is in the file",
+        hint=check_command(recipe["uses"], home_of(type(writer))),
+    )
 
 
 def _batches(payload: Mapping[str, Any], workspace: Workspace, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
