@@ -47,6 +47,11 @@ def canonical_schema(columns: Mapping[str, pa.DataType]) -> pa.Schema:
     return pa.schema([pa.field(name, canonical_type(columns[name])) for name in (*first, *rest)])
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a column of this type can be worked on as text; one of nulls alone is empty text throughout."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+
+
 def describe_schema(schema: pa.Schema) -> list[list[str]]:
     """Return [[name, type], …]: how a schema enters keys and manifests."""
     return [[field.name, str(field.type)] for field in schema]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonical_type
+from corpusmill.dataset.schema import ENGINE_COLUMNS, SPLIT, SPLIT_TYPE, canonical_type, is_text
 from corpusmill.errors import nearest
 from corpusmill.plan.facts import Columns, Facts
 from corpusmill.plan.options import find_value
@@ -87,6 +87,16 @@ class Flow:
         for name in dict.fromkeys((*facts.instance.reads(), *port.columns)):
             if name not in columns.types:
                 self._nobody_makes(facts, name, columns)
+            elif name == facts.step.column and name not in columns.guessed and not is_text(columns.types[name]):
+                self._no_text(facts, name, columns)
+
+    def _no_text(self, facts: Facts, name: str, columns: Columns) -> None:
+        """Say that the column to work on holds something else: whatever reads it as text would read at random."""
+        texts = [one for one, kind in columns.types.items() if is_text(kind)]
+        what = f"column {name!r} is {columns.types[name]}, and {facts.step.uses} works on text"
+        hint = f"corpusmill plugins show {facts.step.uses}"
+        expected = f"a column of text: {', '.join(texts)}"
+        self.problems.add(what, _column_mark(facts, name), step=facts.id, expected=expected, hint=hint)
 
     def _nobody_makes(self, facts: Facts, name: str, columns: Columns) -> None:
         makers = [other.id for other in self.by_id.values() if other is not facts and _makes(other, name)]

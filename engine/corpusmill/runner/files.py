@@ -51,7 +51,9 @@ def find_files(patterns: str | Sequence[str], base: Path) -> list[LocalFile]:
                 f"no file matches {pattern!r}",
                 where=str(base),
                 expected="at least one file",
-                hint="check the path; relative paths start from the spec's folder",
+                hint="copy the files, or mount the bucket: inputs are read from paths of this machine"
+                if "://" in pattern and not pattern.startswith("file://")
+                else "check the path; relative paths start from the spec's folder",
             )
         found.update(matches)
     root = _common_root([os.path.join(base, pattern) for pattern in patterns])

@@ -11,16 +11,20 @@ from corpusmill.dataset.schema import SPLIT
 from corpusmill.dataset.selection import read_selection, write_selection
 from corpusmill.dataset.store import Store
 from corpusmill.plan.checked import CheckedStep
+from corpusmill.plan.fingerprint import build_operator
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session
+from corpusmill.runner.text_column import expect_text
 
 
 def bound_entries(session: Session, step: CheckedStep, port: str) -> tuple[list[Dataset], list[Entry]]:
-    """Return the datasets bound to a port and their parts in order."""
+    """Return the datasets bound to a port and their parts in order; raises UsageError where the text is none."""
     datasets, entries = [], []
+    operator = build_operator(step, session.seed, session.base)
     for ref in step.inputs.get(port, ()):
         dataset = resolve_reference(ref, session.results, session.store)
         assert isinstance(dataset, Dataset)
+        expect_text(step, operator, dataset.schema)
         datasets.append(dataset)
         for entry in dataset.entries:
             entries.append(entry if ref.split is None else narrowed(session.store, entry, ref.split))

@@ -29,6 +29,7 @@ from corpusmill.runner.promises import expect_records
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session, StageProgress, count_row
 from corpusmill.runner.source_files import find_shards, forget_files, prepare_reader, report_damaged
+from corpusmill.runner.text_column import expect_text
 from corpusmill.runner.unique_ids import REASON
 from corpusmill.runner.unit import Done, Unit
 
@@ -110,7 +111,10 @@ def plan_pass(session: Session, stage: Stage) -> PassPlan:
     else:
         source_schema, sources, identities, weights = _dataset_sources(session, stage)
         following, damaged = operators, []
-    return PassPlan(recipes, prints, _schemas(source_schema, following), sources, identities, weights, damaged)
+    schemas = _schemas(source_schema, following)
+    for step, operator, schema in zip(stage.steps[-len(following) :], following, schemas, strict=False):
+        expect_text(step, operator, schema)
+    return PassPlan(recipes, prints, schemas, sources, identities, weights, damaged)
 
 
 def _schemas(schema: pa.Schema, operators: list[Any]) -> list[pa.Schema]:

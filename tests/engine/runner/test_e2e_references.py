@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from corpusmill.errors import UsageError
+from corpusmill.errors import SpecError, UsageError
 
 
 def read(name: str = "read", paths: str = "data/*") -> dict[str, Any]:
@@ -180,3 +180,18 @@ def test_earlier_documents_rank_first_and_stay_out(mill: Any) -> None:
     outputs = mill.run(steps, name="later").outputs
     assert texts(mill, outputs, "exact") == ["new"]
     assert outputs["counts"]["exact"]["in"] == 3
+
+
+def test_a_column_that_holds_no_text_is_refused(mill: Any) -> None:
+    """By the check where it knows the types, by the run for documents of another: kernels would read at random."""
+    mill.jsonl("numbers.jsonl", [{"text": "a", "number": 1}, {"text": "b", "number": 2}])
+    reader = {"id": "read", "uses": "read.jsonl", "with": {"paths": "numbers.jsonl", "columns": ["text", "number"]}}
+    for uses in ("dedup.exact", "clean.unicode"):
+        with pytest.raises(SpecError, match=f"column 'number' is int64, and {uses} works on text"):
+            mill.run([reader, {"id": "step", "uses": uses, "column": "number"}])
+    mill.run([reader], name="base")
+    for uses in ("dedup.exact", "clean.unicode"):
+        with pytest.raises(UsageError, match=f"column 'number' is int64, and {uses} works on text") as caught:
+            mill.run([{"id": "step", "uses": uses, "needs": "run:base/read", "column": "number"}], name="other")
+        assert caught.value.where == "step step"
+        assert "text" in str(caught.value.expected)
