@@ -28,6 +28,7 @@ class Plain(Writer):
         path: str = option(help="the folder")
         file_bytes: int = option(1, help="bytes after which a new file starts")
         action: str = option("none", help="what to do", affects_result=False)
+        spared: str = option("", help="a word that protects from it", affects_result=False)
         late: bool = option(False, help="gather all texts before one is looked at", affects_result=False)
         most: int = option(100000, help="documents that a file may hold", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
@@ -39,7 +40,7 @@ class Plain(Writer):
     def encode(self, schema, batches, sink):
         texts = (text for batch in batches for text in batch.column("text").to_pylist())
         for row, text in enumerate(list(texts) if self.options.late else texts):
-            if POISON in text:
+            if POISON in text and not (self.options.spared and self.options.spared in text):
                 ACTIONS[self.options.action]()
             if self.options.signals:
                 tell(self.options.signals, f"worker-{os.getpid()}")

@@ -78,6 +78,25 @@ def test_a_writer_that_fails_on_a_file_without_documents(pit: Any, action: str, 
     assert not (pit.root / "out").exists()
 
 
+def test_two_exports_of_the_same_documents_leave_out_the_same(pit: Any) -> None:
+    """What is found for one holds for the other; where `retry` mends some, both are made again and tell of the rest."""
+    pit.documents(files=1, rows=9, poison=[(0, 3), (0, 4)], word="POISON")
+
+    def exports(**options: Any) -> list[dict[str, Any]]:
+        read, out = steps(pit, "write.plain", action="raise", **options)
+        other = {**out, "id": "other", "needs": "read", "with": {**out["with"], "path": str(pit.root / "other")}}
+        return [read, out, other]
+
+    for run, left in ({"store": "store"}, 2), ({"retry": True}, 1):
+        outputs = pit.run(exports(spared="document 4 " if left == 1 else ""), debug=True, **run).outputs
+        told = [outputs["counts"][step] for step in ("out", "other")]
+        assert [(one["out"], one["quarantined"]) for one in told] == [(9 - left, {"raised ValueError": left})] * 2
+        assert len(pit.quarantine(outputs)) == outputs["quarantine"] == 2 * left
+        assert outputs["outputs"]["out"]["digest"] == outputs["outputs"]["other"]["digest"]
+        lines = [next((pit.root / name / "data").iterdir()).read_text().splitlines() for name in ("out", "other")]
+        assert [len(one) for one in lines] == [9 - left] * 2
+
+
 def test_a_writer_that_leaves_documents_unread_stops_the_run(pit: Any) -> None:
     """An export is whole or it is none: plugin, step, and after how many documents it returned."""
     pit.documents(files=3, rows=5)

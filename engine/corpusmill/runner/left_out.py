@@ -30,14 +30,13 @@ def incomplete(files: Files) -> bool:
     return any(one.get("failed") for one in files)
 
 
-def is_settled(session: Session, made: str, files: Files) -> bool:
-    """Say whether all that is left out is told by the store, and not to be tried again."""
-    settled = True
-    for one in files:
-        if one.get("failed"):
-            key = file_key(made, one["name"])
-            settled &= _record(session, key) is not None and not session.tries_again(key, one["failed"])
-    return settled
+def is_settled(session: Session, made: str, digest: str, facts: Mapping[str, Any]) -> bool:
+    """Say whether an export leaves out just what the store tells, and nothing of that is to be tried again.
+
+    `digest`: of its input; `facts`: its manifest. Another export of the same input may have tried them since.
+    """
+    again = [session.tries_again(file_key(made, one["name"]), one.get("failed")) for one in facts["files"]]
+    return not any(again) and content_digest(session, digest, made, facts["files"]) == facts["digest"]
 
 
 def try_again(session: Session, units: Sequence[Unit]) -> None:

@@ -37,9 +37,9 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     target = Path(operator.path()).absolute()
     made = make_key("write", _fingerprint(session, step, operator), digest)
     staging, memory = target.with_name(f".{target.name}.{made[:12]}"), Memory(session.store, target, made)
-    standing = _settled(session, made, look_at(target, made, memory.looks))
+    standing = _settled(session, made, digest, look_at(target, made, memory.looks))
     # A run that was killed right before it published leaves all files finished.
-    finished = standing.facts or _settled(session, made, look_at(staging, made)).facts
+    finished = standing.facts or _settled(session, made, digest, look_at(staging, made)).facts
     files = [] if finished else list(_files(operator, entries))
     progress = session.start_stage(stage, len(files) or 1, 0 if files else 1)
     counts: dict[str, Any] | None = None
@@ -73,9 +73,9 @@ def run_write_stage(session: Session, stage: Stage) -> None:
     session.finish_stage(progress, None, rows, counts)
 
 
-def _settled(session: Session, made: str, standing: Standing) -> Standing:
+def _settled(session: Session, made: str, digest: str, standing: Standing) -> Standing:
     """Return what stands there; an export that left documents out which are tried again does not."""
-    if standing.facts is None or left_out.is_settled(session, made, standing.facts["files"]):
+    if standing.facts is None or left_out.is_settled(session, made, digest, standing.facts):
         return standing
     return Standing(ours=True, earlier=standing.facts)
 
