@@ -29,6 +29,7 @@ class Plain(Writer):
         file_bytes: int = option(1, help="bytes after which a new file starts")
         action: str = option("none", help="what to do", affects_result=False)
         spared: str = option("", help="a word that protects from it", affects_result=False)
+        raises: str = option("", help="a word to raise on", affects_result=False)
         late: bool = option(False, help="gather all texts before one is looked at", affects_result=False)
         most: int = option(100000, help="documents that a file may hold", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
@@ -40,6 +41,8 @@ class Plain(Writer):
     def encode(self, schema, batches, sink):
         texts = (text for batch in batches for text in batch.column("text").to_pylist())
         for row, text in enumerate(list(texts) if self.options.late else texts):
+            if self.options.raises and self.options.raises in text:
+                raise ValueError("a word to raise on")
             if POISON in text and not (self.options.spared and self.options.spared in text):
                 ACTIONS[self.options.action]()
             if self.options.signals:
@@ -95,6 +98,7 @@ class Wary(Deduplicator):
 
     class Options(Deduplicator.Options):
         compare: str = option("none", help="what to do with a pair", affects_result=False)
+        raises: bool = option(False, help="raise on a pair with LEFT", affects_result=False)
         signals: str = option("", help="folder of marks; `go` in it ends the wait", affects_result=False)
 
     def sketch(self, batch):
@@ -108,6 +112,8 @@ class Wary(Deduplicator):
 
     def similarity(self, left, right):
         marks = np.sort(np.stack([left[:, 1], right[:, 1]]), axis=0)
+        if self.options.raises and (marks == 2).any():
+            raise ValueError("a word to raise on")
         if (marks == 1).any() or (marks == [[2], [3]]).all(axis=0).any():
             ACTIONS[self.options.compare]()
         if self.options.signals:

@@ -128,6 +128,14 @@ def test_the_document_is_left_out_and_nothing_else(exported: Any, action: str, m
     assert [row["id"] for row in pit.quarantine(outputs)] == [row["id"] for row in pit.quarantine(raised)]
 
 
+def test_documents_that_kill_are_found_behind_those_that_raise(pit: Any) -> None:
+    """What raises ends a call before the call reaches what kills: both are left out, each for its reason."""
+    pit.documents(files=1, rows=12, poison=[(0, 7)], word="POISON")
+    outputs = pit.run(steps(pit, "out", "exit1", raises="document 2 ")).outputs
+    assert outputs["counts"]["out"]["quarantined"] == {"exited with code 1": 1, "raised ValueError": 1}
+    assert len(lines(pit, "out")["train-00000-of-00001.txt"]) == 10
+
+
 def test_they_stay_out_until_they_are_tried_again(pit: Any) -> None:
     """A run after the fix touches nothing; with `retry` the whole folder is that of an empty store, and says why."""
     pit.documents(poison=POISON, word="POISON")

@@ -89,6 +89,15 @@ def test_whatever_kills_is_found(compared: Any, action: str, monkeypatch: pytest
     assert [row["id"] for row in pit.quarantine(outputs)] == [row["id"] for row in pit.quarantine(raised)]
 
 
+def test_documents_that_kill_are_found_behind_those_that_raise(pit: Any) -> None:
+    """What raises ends a call before the call reaches what kills: both are withheld, each for its reason."""
+    pit.documents(files=1, rows=12, poison=[(0, 7)], word="POISON")
+    path = pit.root / "data/0.jsonl"
+    path.write_text(path.read_text().replace("document 0 of file 0 is calm  ", "document 0 of file 0 is LEFT  "))
+    outputs = pit.run(steps(pit, "exit1", raises=True)).outputs
+    assert outputs["counts"]["near"]["quarantined"] == {"exited with code 1": 1, "raised ValueError": 1}
+
+
 @pytest.mark.parametrize("action", ["raise", pytest.param("segfault", marks=SOAK)])
 def test_of_two_that_only_fail_together_the_later_is_withheld(pit: Any, action: str) -> None:
     """Each can be compared with all others and with itself: the later one goes, with the id of the earlier."""

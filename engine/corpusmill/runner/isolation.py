@@ -87,7 +87,8 @@ class Isolation:
         self._trial.deadline = self._deadlines[step] if step < len(self._deadlines) else None
         # A model is tried on the CPU: its GPU, if it has one, belongs to the actors.
         recipe = {**self._recipes[step], "device": "cpu"}
-        if self._wide and self._trial.whole(recipe, chunk) in _SURVIVED:
+        # One that raises may do so in front of one that dies: then its rows are tried one by one all the same.
+        if self._wide and self._trial.whole(recipe, chunk) == "ok":
             return {}
         excluded: dict[int, str] = {}
         how: str | None = None
