@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -145,9 +146,10 @@ def _check_file(facts: Facts, value: str, base: Path, problems: Problems) -> Non
 
 
 def _list(path: str, base: Path) -> str | None:
-    """The command that shows what is there; relative to the spec's folder, as the path is."""
-    folder = Path(path).parent
-    return f"ls {folder}" if (base / folder).is_dir() else None
+    """The command that shows what is there, in the deepest folder that is; from the spec's folder, as the path is."""
+    parents = [folder for folder in Path(path).parents if not set(_MAGIC) & set(str(folder))]
+    folder = next((folder for folder in parents if (base / folder).is_dir()), None)
+    return f"ls {shlex.quote(str(folder))}" if folder is not None else None
 
 
 def nearest_file(path: str, base: Path) -> str | None:

@@ -224,7 +224,8 @@ def _id(node: MapNode, uses: str, index: int, problems: Problems) -> str:
     if isinstance(given.value, str) and ID.fullmatch(given.value):
         return given.value
     expected = "lower-case letters, digits and '-', a letter first"
-    problems.add(f"id is {plain(given)!r}", given.mark, expected=expected)
+    hint = f"write another, such as {uses.replace('.', '-')}" if uses else None
+    problems.add(f"id is {plain(given)!r}", given.mark, expected=expected, hint=hint)
     return str(plain(given))
 
 
@@ -241,7 +242,7 @@ def _check_duplicates(steps: list[Step], problems: Problems) -> None:
         more = len(equal) - 1 - len(same)
         places = ", ".join(_place(other) for other in same) + (f" and at {more:,} more places" if more else "")
         expected = f"each id once; also {places}"
-        hint = None if ("id",) in step.marks else f"give it an id of its own: {{id: {step.id}-2, uses: {step.uses}}}"
+        hint = f"give it an id of its own: {{id: {step.id}-2, uses: {step.uses}}}"
         problems.add(f"step id {step.id!r} stands twice", mark, expected=expected, hint=hint)
 
 

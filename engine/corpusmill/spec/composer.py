@@ -110,13 +110,12 @@ class _Composer:
     def _refuse_extras(self, event: yaml.NodeEvent) -> None:
         mark = self._mark(event, self._path())
         if isinstance(event, yaml.AliasEvent):
-            expected = "no aliases: write the value out, or use params"
-            self.problems.add(f"alias '*{event.anchor}'", mark, expected=expected)
+            hint = "write the value out, or use params"
+            self.problems.add(f"alias '*{event.anchor}'", mark, expected="no aliases", hint=hint)
             self.problems.silence(mark)
         elif event.anchor is not None:
-            self.problems.add(
-                f"anchor '&{event.anchor}'", mark, expected="no anchors: write the value out, or use params"
-            )
+            hint = "write the value out, or use params"
+            self.problems.add(f"anchor '&{event.anchor}'", mark, expected="no anchors", hint=hint)
         written: str | None = getattr(event, "tag", None)
         if written is not None:
             tag = written.replace("tag:yaml.org,2002:", "!!")
@@ -135,10 +134,9 @@ class _Composer:
         mark = self._mark(event, (*mapping.mark.path, event.value))
         if event.value in mapping.items:
             first = mapping.keys[event.value]
-            self.problems.add(f"key {event.value!r} stands twice", first, expected="each key once")
-            self.problems.add(
-                f"key {event.value!r} stands twice", mark, expected=f"each key once; first on line {first.line}"
-            )
+            what, hint = f"key {event.value!r} stands twice", "take one of them out"
+            self.problems.add(what, first, expected="each key once", hint=hint)
+            self.problems.add(what, mark, expected=f"each key once; first on line {first.line}", hint=hint)
         self.pending[-1] = (event.value, mark)
 
     def _push(self, node: ListNode | MapNode) -> None:
@@ -146,7 +144,8 @@ class _Composer:
         self.open.append(node)
         self.pending.append(None)
         if len(self.open) > MAX_DEPTH:
-            self.problems.add(f"nested deeper than {MAX_DEPTH} levels", node.mark)
+            expected = f"a pipeline file: it needs less than {MAX_DEPTH} levels"
+            self.problems.add(f"nested deeper than {MAX_DEPTH} levels", node.mark, expected=expected)
             raise _Stop
 
     def _place(self, node: Node) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ class Problems:
             step=step,
             expected=self.redact(expected),
             nearest=self.redact(near),
-            hint=self.redact(hint or (f"write {near}" if near else None)),
+            hint=self.redact(hint or (f"write {near}" if near else self._again(mark))),
             path=mark.where,
             excerpt=self.redact(excerpt) or "",
             length=mark.length,
@@ -142,6 +143,12 @@ class Problems:
         )
         if problem not in self.found:
             self.found.append(problem)
+
+    def _again(self, mark: Mark) -> str | None:
+        """Return what to type after a change that the problem itself describes; there is a file to change."""
+        return (
+            f"change that, then: corpusmill check {shlex.quote(self.file)}" if mark.line and not mark.origin else None
+        )
 
     @property
     def full(self) -> bool:

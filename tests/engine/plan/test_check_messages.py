@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,12 @@ def test_messages_hold_no_path_of_this_machine() -> None:
     assert NAMES
     for name in NAMES:
         assert str(FOLDER.parent) not in (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("golden", sorted(FOLDER.glob("*.txt")), ids=lambda golden: golden.stem)
+def test_each_problem_of_a_file_says_what_to_do_next(golden: Path) -> None:
+    """A command to type, or the change to make; overrides of the command line are their own place."""
+    told = golden.read_text(encoding="utf-8").split("\n\n")
+    assert told
+    for one in told:
+        assert "\n  next: " in one or not re.match(r"\S+\.yaml:\d+:\d+", one), one
