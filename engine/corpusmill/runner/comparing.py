@@ -55,6 +55,7 @@ class Comparing:
         self._suspects: Sequence[Sequence[int]] = payload.get("suspects") or ()
         self._operator = workspace.operator(self._recipe)
         self._workspace, self._crumb, self._table, self._listed = workspace, crumb, table, listed
+        self._trial = Trial(workspace.settings)
         self._asked = self._streak = 0
         self._place = (-1, -1)
         self._withheld: dict[int, tuple[str, int, str]] = {}
@@ -156,14 +157,14 @@ class Comparing:
         return Chunk(pair_batch(*evidence), np.arange(left.size, dtype=np.int64))
 
     def _isolate(self, left: Rows, right: Rows) -> None:
-        trial = Trial(self._workspace.settings)
         recipe = {**self._recipe, "compare": self._table.evidence(left[:1]).dtype.str}
+        home = home_of(type(self._operator))
         for start in range(0, left.size, _TRIED):
             some = slice(start, start + _TRIED)
             alive = self.alive(left[some], right[some])
             if alive.any():
                 pairs = left[some][alive], right[some][alive]
-                _PairIsolation(self, pairs, trial, recipe, self._crumb, self._seconds, home_of(type(self._operator)))()
+                _PairIsolation(self, pairs, self._trial, recipe, self._crumb, self._seconds, home)()
 
     def _try(self, left: Rows, right: Rows) -> npt.NDArray[np.float64] | BaseException:
         """Return how alike documents are, or what the deduplicator raised; raise what is no document's fault."""

@@ -114,8 +114,14 @@ class Isolation:
             remaining, passed = self._without(recipe, remaining, position, how)
             fruitless = 0
         if len(remaining):
-            raise _unclear(recipe, chunk, how)
+            raise _unclear(recipe, chunk, how, self._advice(recipe, step))
         return excluded
+
+    def _advice(self, recipe: Any, step: int) -> str:
+        """Say what to do where a batch dies and none of its rows; how many are tried at once is fixed where `wide`."""
+        if not self._wide:
+            return "lower --batch-bytes or raise `limits: {deadline: …}`"
+        return f"{check_command(recipe['uses'], self._homes[step])}; mend it or raise `limits: {{deadline: …}}`"
 
     def _named(self, row: Chunk) -> str:
         """Name what a row stands for."""
@@ -238,13 +244,13 @@ def _killed(recipe: Mapping[str, Any], chunk: Chunk) -> ExecutorError:
     )
 
 
-def _unclear(recipe: Mapping[str, Any], chunk: Chunk, how: str | None) -> ExecutorError:
+def _unclear(recipe: Mapping[str, Any], chunk: Chunk, how: str | None, advice: str) -> ExecutorError:
     return ExecutorError(
         f"{recipe['uses']} keeps dying on a batch of {len(chunk)} documents ({how or 'in different ways'}), "
         "but on none of them alone",
         where=f"step {recipe['step']} ({recipe['uses']}), {_documents(chunk)}",
         expected="a batch that fits the machine's memory and the step's deadline, and no kills from outside",
-        hint="lower --batch-bytes or raise `limits: {deadline: …}`, then run the same command; finished work is kept",
+        hint=f"{advice}, then run the same command; finished work is kept",
     )
 
 
