@@ -96,7 +96,8 @@ class Writer(Operator):
         """Write all batches of one file to `sink`.
 
         Documents on which this raises, dies or passes the deadline are found by writing few at a time; the file is
-        written again without them. So it must hold of some rows of a file what holds of all.
+        written again without them. So it must hold of some rows of a file, and of none, what holds of all. All batches
+        must be read: to return before stops the run.
         """
         raise NotImplementedError
 
