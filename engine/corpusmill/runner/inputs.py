@@ -12,6 +12,7 @@ from corpusmill.dataset.selection import read_selection, write_selection
 from corpusmill.dataset.store import Store
 from corpusmill.plan.checked import CheckedStep
 from corpusmill.plan.fingerprint import build_operator
+from corpusmill.runner.export_labels import expect_labels
 from corpusmill.runner.references import resolve_reference
 from corpusmill.runner.session import Session
 from corpusmill.runner.text_column import expect_text
@@ -28,6 +29,8 @@ def bound_entries(session: Session, step: CheckedStep, port: str) -> tuple[list[
         datasets.append(dataset)
         for entry in dataset.entries:
             entries.append(entry if ref.split is None else narrowed(session.store, entry, ref.split))
+    if step.kind == "write":
+        expect_labels(step.id, entries)
     return datasets, entries
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from corpusmill.dataset.disk import Disk, swapped
 from corpusmill.dataset.store import Store
-from corpusmill.errors import CorpusmillError, StoreError
+from corpusmill.errors import CorpusmillError, StoreError, UsageError
 from corpusmill.runner import export_folder
 from corpusmill.runner.store_check import check_exports, newest_runs
 
@@ -259,3 +259,20 @@ def test_the_bytes_do_not_depend_on_shards(mill: Any, new_mill: Any) -> None:
         other.run(steps)
         written.append({path.name: path.read_bytes() for path in (other.root / "out").rglob("*.parquet")})
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["train", None, "test"], "1 of 3 documents have no split label, and would be in no file"),
+        (["训练", "测试", "训练"], "'测试' and '训练' would both be written to files named '_'"),
+    ],
+)
+def test_no_document_is_lost_for_its_label(mill: Any, labels: list[str | None], words: str) -> None:
+    """Without a label it would be in no file; files of one name would replace each other."""
+    mill.jsonl("data.jsonl", [{"text": f"row {number}", "split": one} for number, one in enumerate(labels)])
+    steps = [{"id": "read", "uses": "read.jsonl", "with": {"paths": "data.jsonl", "columns": ["text", "split"]}}]
+    steps.append({"id": "out", "uses": "write.jsonl", "with": {"path": str(mill.root / "out")}})
+    with pytest.raises(UsageError, match=words):
+        mill.run(steps)
+    assert not (mill.root / "out").exists()
