@@ -17,6 +17,7 @@ from corpusmill.runner.applied import TRIED
 from corpusmill.runner.chunk import Chunk
 from corpusmill.runner.confinement import SELF_KILLED, confine
 from corpusmill.runner.parentage import die_with
+from corpusmill.runner.postponed import postpone_pandas
 from corpusmill.runner.workspace import Workspace
 
 _RAISED = 3
@@ -38,6 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     workspace = Workspace(orjson.loads(questions.readline()))
+    postpone_pandas()  # or each child imports it, within the deadline of the one call that it is there for
     while line := questions.readline():
         header = orjson.loads(line)
         batch = pa.ipc.open_stream(questions.read(header["bytes"])).read_next_batch()
