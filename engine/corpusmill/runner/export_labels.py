@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from corpusmill.dataset.manifest import Entry
@@ -10,7 +9,7 @@ from corpusmill.errors import UsageError
 
 
 def expect_labels(step: str, entries: Sequence[Entry]) -> None:
-    """Raise UsageError where documents would be in no file, or those of two labels in files of one name."""
+    """Raise UsageError where documents would be in no file."""
     labels = list(dict.fromkeys(label for entry in entries for label in entry.splits))
     rows = sum(entry.rows for entry in entries)
     labelled = sum(sum(entry.splits.values()) for entry in entries)
@@ -21,14 +20,3 @@ def expect_labels(step: str, entries: Sequence[Entry]) -> None:
             expected=f"a label on each document, beside {', '.join(map(repr, labels[:5]))}, or labels on none",
             hint="label them all (split.by-hash behind the union), or name the splits: needs: [STEP.train, …]",
         )
-    stems: dict[str, str] = {}
-    for label in labels:
-        stem = re.sub(r"[^A-Za-z0-9_]+", "_", label)
-        other = stems.setdefault(stem, label)
-        if other != label:
-            raise UsageError(
-                f"the split labels {other!r} and {label!r} would both be written to files named {stem!r}",
-                where=f"step {step}",
-                expected="labels that differ in their letters a-z and digits",
-                hint="rename the labels in the data, or draw others with split.by-hash",
-            )

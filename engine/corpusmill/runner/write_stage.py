@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from corpusmill.plan.stages import Stage
 from corpusmill.runner import export_folder, left_out
 from corpusmill.runner.export_folder import MANIFEST, Memory, Standing, look_at, manifest_bytes
 from corpusmill.runner.inputs import bound_entries
+from corpusmill.runner.label_names import file_stems
 from corpusmill.runner.session import Session
 from corpusmill.runner.unit import Done, Unit
 from corpusmill.runner.write_unit import RECORDS
@@ -160,13 +160,14 @@ def _write(
     operator = recipe(stage.steps[0], session.seed, session.base)
     suffix = build_operator(stage.steps[0], session.seed, session.base).suffix
     totals = {label: sum(1 for other, _, _ in files if other == label) for label, _, _ in files}
+    stems = file_stems(totals)
     numbers: dict[str, int] = {}
     units = []
     for label, split, entries in files:
         number = numbers.get(label, 0)
         numbers[label] = number + 1
         # A label may come from data; it never gets to say where a file goes.
-        name = f"{DATA}/{re.sub(r'[^A-Za-z0-9_]+', '_', label)}-{number:05d}-of-{totals[label]:05d}{suffix}"
+        name = f"{DATA}/{stems[label]}-{number:05d}-of-{totals[label]:05d}{suffix}"
         payload = {
             "operator": operator,
             "staging": str(staging),

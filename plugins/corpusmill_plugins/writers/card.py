@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -61,10 +62,12 @@ def _front_matter(facts: Mapping[str, Any], splits: Mapping[str, Any], rows: int
     lines += [f"size_categories: [{json.dumps(size)}]", *_features(facts, suffix)]
     lines += ["configs:", "- config_name: default", "  data_files:"]
     written = {file["split"]: file["name"] for file in facts.get("files", ())}
+    alike = Counter(map(split_name, splits))
     for label in [label for label, split in splits.items() if split["rows"] or not rows]:
         # As the file is named, which a label may not be: one of `hard-cases` lies in `hard_cases-…`.
         stem = _NUMBERED.sub("", written.get(label, f"data/{label}"))
-        lines.append(f"  - split: {json.dumps(split_name(label))}")
+        name = split_name(label) if alike[split_name(label)] == 1 else stem.rpartition("/")[2]
+        lines.append(f"  - split: {json.dumps(name, ensure_ascii=False)}")
         lines.append(f"    path: {json.dumps(f'{stem}-*{suffix}', ensure_ascii=False)}")
     return [*lines, "---"]
 

@@ -261,18 +261,26 @@ def test_the_bytes_do_not_depend_on_shards(mill: Any, new_mill: Any) -> None:
     assert written[0] == written[1]
 
 
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        (["train", None, "test"], "1 of 3 documents have no split label, and would be in no file"),
-        (["训练", "测试", "训练"], "'测试' and '训练' would both be written to files named '_'"),
-    ],
-)
-def test_no_document_is_lost_for_its_label(mill: Any, labels: list[str | None], words: str) -> None:
-    """Without a label it would be in no file; files of one name would replace each other."""
+def test_no_document_is_lost_for_its_label(mill: Any) -> None:
+    """One without a label, beside labelled ones, would be in no file."""
+    labels = ["train", None, "test"]
     mill.jsonl("data.jsonl", [{"text": f"row {number}", "split": one} for number, one in enumerate(labels)])
     steps = [{"id": "read", "uses": "read.jsonl", "with": {"paths": "data.jsonl", "columns": ["text", "split"]}}]
     steps.append({"id": "out", "uses": "write.jsonl", "with": {"path": str(mill.root / "out")}})
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match="1 of 3 documents have no split label, and would be in no file"):
         mill.run(steps)
     assert not (mill.root / "out").exists()
+
+
+def test_labels_of_data_never_share_a_file(mill: Any) -> None:
+    """Labels whose letters no file name has, that differ in case or punctuation, or are long: each has its rows."""
+    labels = ["训练", "测试", "a-b", "a_b", "Dev", "dev", "x" * 300, "../up", ""]
+    mill.jsonl("data.jsonl", [{"text": f"row {number}", "split": one} for number, one in enumerate(labels * 2)])
+    steps = [{"id": "read", "uses": "read.jsonl", "with": {"paths": "data.jsonl", "columns": ["text", "split"]}}]
+    steps.append({"id": "out", "uses": "write.jsonl", "with": {"path": str(mill.root / "out")}})
+    told = mill.run(steps).outputs["outputs"]["out"]
+    assert told["rows"] == 2 * len(labels)
+    files = sorted((mill.root / "out" / "data").iterdir())
+    assert len({path.name.casefold() for path in files}) == len(labels)
+    by_file = [{orjson.loads(line)["split"] for line in path.read_bytes().splitlines()} for path in files]
+    assert sorted(one for found in by_file for one in found) == sorted(labels)
