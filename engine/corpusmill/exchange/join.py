@@ -13,9 +13,8 @@ from corpusmill.exchange.candidates import PAIR_BLOCK, Rows, candidate_blocks
 from corpusmill.exchange.key_sort import key_runs, sort_keys
 from corpusmill.exchange.pairs import distinct_pairs
 from corpusmill.exchange.row_table import RowTable
-from corpusmill.exchange.sketch_file import KeySlice, SketchFile
+from corpusmill.exchange.sketch_file import KeySlice
 
-Similarity = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.float64]]
 Comparison = Callable[[Rows, Rows], npt.NDArray[np.float64]]
 """Takes the rows of both sides of some pairs; NaN for a pair that cannot be compared, which is no link then."""
 
@@ -33,7 +32,6 @@ class KeySource(Protocol):
 Selection = npt.NDArray[np.bool_] | None
 
 KEY_BLOCK = 1 << 21
-EVIDENCE_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,47 +88,6 @@ class _Links:
         if self.compare is None:
             return np.ones(len(pairs), bool)
         return self.compare(pairs[:, 0], pairs[:, 1]) >= self.threshold
-
-
-def pair_similarity(
-    table: RowTable, left: Rows, right: Rows, similarity: Similarity, block: int = EVIDENCE_BLOCK
-) -> npt.NDArray[np.float64]:
-    """Return float64 (n,), the similarity of rows `left[i]` and `right[i]`, gathering evidence `block` pairs at a time.
-
-    Pairs sorted by `left` read the left side's evidence in sequence.
-    """
-    values = np.empty(left.size, np.float64)
-    for start in range(0, left.size, block):
-        part = slice(start, start + block)
-        values[part] = similarity(table.evidence(left[part]), table.evidence(right[part]))
-    return values
-
-
-def join_range(
-    sketches: Sequence[SketchFile],
-    bases: Sequence[int],
-    selections: Sequence[Selection] | None,
-    low: int,
-    high: int,
-    similarity: Similarity | None = None,
-    threshold: float = 1.0,
-    *,
-    preferred: int = 0,
-    key_block: int = KEY_BLOCK,
-    evidence_block: int = EVIDENCE_BLOCK,
-) -> Join:
-    """Join the keys in [low, high) of all sketches, whose rows carry their own rank and evidence: see `join_keys`.
-
-    Rows below `preferred` rank first.
-    """
-    table = RowTable(sketches, bases, preferred)
-
-    def compare(left: Rows, right: Rows) -> npt.NDArray[np.float64]:
-        assert similarity is not None
-        return pair_similarity(table, left, right, similarity, evidence_block)
-
-    asked = None if similarity is None else compare
-    return join_keys(sketches, bases, selections, low, high, table, asked, threshold, key_block=key_block)
 
 
 def join_keys(

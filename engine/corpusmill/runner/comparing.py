@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from corpusmill.dataset.part import Part
 from corpusmill.errors import CorpusmillError, OperatorError
-from corpusmill.exchange.join import EVIDENCE_BLOCK
 from corpusmill.exchange.row_table import RowTable
 from corpusmill.plugin.local import home_of
 from corpusmill.runner.breadcrumb import OPERATOR, READ, Breadcrumb
@@ -29,6 +28,8 @@ from corpusmill.runner.workspace import Workspace
 
 Rows = npt.NDArray[np.int64]
 
+EVIDENCE_BLOCK = 1 << 16
+"""Pairs whose evidence is in memory at a time."""
 _TRIED = 1 << 10
 """Pairs that are tried at once in a process of their own."""
 

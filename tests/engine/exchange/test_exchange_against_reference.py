@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.exchange.components import choose, components
-from corpusmill.exchange.join import join_range
+from corpusmill.exchange.join import Join, join_keys
 from corpusmill.exchange.ranges import KEY_SPACE
 from corpusmill.exchange.row_table import RowTable
 from corpusmill.exchange.sketch_file import SketchFile, SketchWriter
@@ -76,11 +76,22 @@ def add_batch(writer: SketchWriter, corpus: Corpus, start: int, stop: int) -> No
     writer.add(Sketch(keys, rows, evidence), stop - start, rank)
 
 
+def joined(sketches, bases, selections, low, high, similarity, threshold, *, preferred=0, **options) -> Join:
+    """Join sketches whose rows carry their own rank and evidence, as `similarity` compares this."""
+    table = RowTable(sketches, bases, preferred)
+
+    def compare(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return similarity(table.evidence(left), table.evidence(right))
+
+    asked = None if similarity is None else compare
+    return join_keys(sketches, bases, selections, low, high, table, asked, threshold, **options)
+
+
 def dedup(sketches, bases, ranges=1, selections=None, similarity=None, threshold=0.5, **options):
     """Run the exchange end to end; return links, kept row by member, and the sums of the statistics."""
     width = KEY_SPACE // ranges
     bounds = [(index * width, (index + 1) * width) for index in range(ranges)]
-    joins = [join_range(sketches, bases, selections, *cut, similarity, threshold, **options) for cut in bounds]
+    joins = [joined(sketches, bases, selections, *cut, similarity, threshold, **options) for cut in bounds]
     links = sorted({(int(a), int(b)) for join in joins for a, b in join.links})
     table = RowTable(sketches, bases, options.get("preferred", 0))
     members, roots = components((join.links for join in joins), table.total)
@@ -182,7 +193,7 @@ def test_independent_of_parts_and_ranges(similarity, corpus):
             folder.mkdir()
             sketches, bases = write_parts(folder, corpus, cut_evenly(len(corpus.keys), parts))
             results += [dedup(sketches, bases, ranges, similarity=similarity) for ranges in cuts]
-            results.append(dedup(sketches, bases, similarity=similarity, key_block=3, evidence_block=2))
+            results.append(dedup(sketches, bases, similarity=similarity, key_block=3))
     assert all(result == results[0] for result in results)
 
 
@@ -253,6 +264,6 @@ def test_row_numbers_above_two_to_the_53rd(tmp_path):
     corpus = Corpus([[mixed(1)], [mixed(1)], [mixed(2)], [mixed(2)]], [[1]] * 4)
     sketches, _ = write_parts(tmp_path, corpus, [])
     for similarity in (None, agreement):
-        join = join_range(sketches, [base], None, 0, KEY_SPACE, similarity, 0.5)
+        join = joined(sketches, [base], None, 0, KEY_SPACE, similarity, 0.5)
         assert join.links.dtype == np.int64
         assert join.links.tolist() == [[base, base + 1], [base + 2, base + 3]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.dataset.hashing import hash_json
-from corpusmill.exchange.join import join_keys, join_range, pair_similarity
+from corpusmill.exchange.join import join_keys
 from corpusmill.exchange.merge import merge_groups, merge_keys
 from corpusmill.exchange.ranges import KEY_SPACE
 from corpusmill.exchange.row_table import RowTable
@@ -61,10 +60,6 @@ def test_links_are_those_of_the_sketches(
     parts: list[list[list[int]]], cut: int, ranges: int, verified: bool, masked: bool
 ) -> None:
     """A join of two runs gives the links, candidates and verified pairs of a join of the sketches."""
-
-    def alike(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return (left == right).mean(axis=1)
-
     with TemporaryDirectory() as name:
         folder = Path(name)
         members = [written(folder, f"part-{number}", [rows], False) for number, rows in enumerate(parts)]
@@ -76,11 +71,14 @@ def test_links_are_those_of_the_sketches(
             merge_keys(members[group], folder / f"run-{number}", scratch(folder))
             runs.append(SketchFile(folder / f"run-{number}"))
         table = RowTable(members, bases[:-1])
-        compare = partial(pair_similarity, table, similarity=alike) if verified else None
+
+        def compared(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+            return (table.evidence(left) == table.evidence(right)).mean(axis=1)
+
+        compare = compared if verified else None
         for index in range(ranges):
             low, high = index * KEY_SPACE // ranges, (index + 1) * KEY_SPACE // ranges
-            whole = alike if verified else None
-            plain = join_range(members, bases[:-1], masks if masked else None, low, high, whole, 0.6)
+            plain = join_keys(members, bases[:-1], masks if masked else None, low, high, table, compare, 0.6)
             merged_masks = [np.concatenate(masks[group]) for group in groups] if masked else None
             starts = [bases[group.start] for group in groups]
             joined = join_keys(runs, starts, merged_masks, low, high, table, compare, 0.6)
