@@ -32,8 +32,9 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     "$python" -m venv --clear .venv
 fi
 
+# Byte code is made of what is imported, then; of all that is installed it takes a minute.
 install() {
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile "$@"
 }
 
 # The lock is compared by content, so that a change of pyproject.toml alone asks the package index for nothing.

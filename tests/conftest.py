@@ -68,11 +68,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: FIRST.index(groups[item.path]) if groups[item.path] in FIRST else len(FIRST))
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: a quarter of the time tests wait for processes that they started."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
-
-
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """A file stays on one worker, where its fixtures are made once, and all files with a Ray cluster on one.
 
