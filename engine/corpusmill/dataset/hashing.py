@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corpusmill.dataset.storage import Storage
 
 _CHUNK = 256 << 10
-"""One buffer of this size is read into again and again: it stays in the cache, and no read maps new pages."""
+"""What is hashed at once, and read into the same buffer or written right after: it stays in the processor's cache."""
 
 _RANGE = 8 << 20
 """Bytes asked of a remote storage at once."""
@@ -84,13 +84,15 @@ class HashedSink(DiskFile):
     def write(self, data: Any, /) -> int:
         """Write all of some bytes."""
         rest = memoryview(data).cast("B")
-        self._hasher.update(rest)
-        self._size += len(rest)
         try:
-            super().write(rest)
+            for start in range(0, len(rest), _CHUNK):
+                piece = rest[start : start + _CHUNK]
+                self._hasher.update(piece)
+                super().write(piece)
         except OSError:
             remove_file(self._path)  # where space is short, what cannot be finished must not take it
             raise
+        self._size += len(rest)
         return len(data)
 
     def hashed(self) -> tuple[str, int]:

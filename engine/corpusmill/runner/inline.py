@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from corpusmill.runner.deadline import how_it_ended
 from corpusmill.runner.fresh_worker import FreshWorker, start_fresh_worker
 from corpusmill.runner.parentage import die_with
 from corpusmill.runner.unit import Died, Done, Failed, Outcome, Unit
@@ -116,7 +117,7 @@ class InlineExecutor:
         self._process.join()
         code = self._process.exitcode or 0
         self._forget_worker()
-        return Died(f"killed by signal {-code}" if code < 0 else f"exited with code {code}")
+        return Died(how_it_ended(code))
 
     def _worker_pipe(self) -> Connection:
         if self._pipe is None and not (self._fork and can_fork()):

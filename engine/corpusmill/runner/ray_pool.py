@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from corpusmill.errors import CorpusmillError, ExecutorError
+from corpusmill.runner.deadline import deadline
 from corpusmill.runner.fatigue import memory_limit, private_memory
 from corpusmill.runner.guard import PoolLost
 from corpusmill.runner.ray_needs import asked, room_for
@@ -34,20 +34,15 @@ class ModelActor:
             # Raised here it would come back as Ray's words on an actor that died.
             self._broken = error
         self._limit = private_memory() + memory_limit(settings)
-        self._nowhere = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the actor
 
-    def annotate(self, batch: pa.RecordBatch, deadline: float | None) -> dict[str, pa.Array]:
-        """Return the operator's columns for a batch; an actor that is overdue ends itself."""
+    def annotate(self, batch: pa.RecordBatch, seconds: float | None) -> dict[str, pa.Array]:
+        """Return the operator's columns for a batch; an actor that is overdue after so many seconds is ended."""
         if self._broken is not None:
             raise self._broken
         if private_memory() > self._limit:
             os._exit(0)
-        if deadline is not None:
-            faulthandler.dump_traceback_later(deadline, exit=True, file=self._nowhere)
-        try:
+        with deadline(seconds):
             return dict(self._operator.annotate(batch))
-        finally:
-            faulthandler.cancel_dump_traceback_later()
 
 
 class RayPool:

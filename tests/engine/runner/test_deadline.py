@@ -1,0 +1,94 @@
+"""Deadlines: the system ends a process that passes one, whatever it is at, and no other."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import re
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from corpusmill.runner import deadline
+from corpusmill.runner.deadline import how_it_ended, start_deadline, stop_deadline
+
+CATASTROPHE = "a" * 64 + "b"
+
+
+def ended(block: Callable[[], object]) -> str:
+    """Run a block in a child; return in words how that ended."""
+    faulthandler.cancel_dump_traceback_later()  # of pytest: a child would wait for the lock of its thread
+    child = os.fork()
+    if child == 0:
+        try:
+            block()
+        finally:
+            os._exit(7)
+    return how_it_ended(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def hang() -> None:
+    """Hold the interpreter in a loop of C until somebody ends this process."""
+    re.match(r"(a+)+$", CATASTROPHE)
+
+
+def test_a_loop_of_c_that_holds_the_interpreter_is_ended_in_time() -> None:
+    """The end has a signal of its own, so that it is told from other ends."""
+
+    def late() -> None:
+        with deadline.deadline(0.05):
+            hang()
+
+    assert ended(late) == "passed its deadline"
+
+
+def test_where_the_system_has_no_timers_a_thread_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an end is an exit code."""
+    monkeypatch.setattr(deadline, "_signal", lambda: None)
+
+    def late() -> None:
+        start_deadline(0.05)
+        hang()
+
+    assert ended(late) == "exited with code 1"
+
+
+def test_a_deadline_that_was_met_ends_nothing() -> None:
+    """Its signal does not come."""
+    number = deadline._signal()
+    assert number is not None
+
+    def in_time() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        start_deadline(0.02)
+        stop_deadline()
+        os._exit(3 if signal.sigtimedwait([number], 0.06) is None else 4)
+
+    assert ended(in_time) == "exited with code 3"
+
+
+def test_a_new_deadline_counts_from_its_start_and_the_old_one_no_longer_holds() -> None:
+    """A short one is replaced by a long one."""
+    number = deadline._signal()
+    assert number is not None
+
+    def replaced() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        start_deadline(0.02)
+        start_deadline(60)
+        os._exit(3 if signal.sigtimedwait([number], 0.06) is None else 4)
+
+    assert ended(replaced) == "exited with code 3"
+
+
+def test_a_forked_child_keeps_deadlines_of_its_own() -> None:
+    """Its parent's timer is not its: setting it would set nobody's."""
+    with deadline.deadline(60):
+        assert ended(lambda: (start_deadline(0.05), hang())) == "passed its deadline"
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 0.0])
+def test_no_time_at_all_is_a_deadline_too(seconds: float) -> None:
+    """It is not taken for none."""
+    assert ended(lambda: (start_deadline(seconds), hang())) == "passed its deadline"
