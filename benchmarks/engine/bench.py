@@ -39,7 +39,7 @@ class Scale:
 
 
 SCALES = {
-    "full": Scale(560, 10, 10_000, 5),
+    "full": Scale(560, 10, 10_000, 9),
     "medium": Scale(120, 10, 2_000, 3),
     "small": Scale(30, 10, 1_000, 2),
 }
@@ -96,11 +96,11 @@ class Bench:
 
 
 def interleaved(commands: dict[str, Any], repetitions: int) -> dict[str, list[Row]]:
-    """Run every command once a round; return each one's raw rows."""
+    """Run every command once a round, every second round backwards; return each one's raw rows."""
     rows: dict[str, list[Row]] = {name: [] for name in commands}
-    for _ in range(repetitions):
-        for name, command in commands.items():
-            rows[name].append(command().to_json())
+    for turn in range(repetitions):
+        for name in list(commands)[:: -1 if turn % 2 else 1]:
+            rows[name].append(commands[name]().to_json())
     return rows
 
 
@@ -112,6 +112,16 @@ def median(rows: Sequence[Row], what: str) -> float:
 def net(rows: dict[str, list[Row]], name: str, start: str, what: str) -> float:
     """Median less the median of the start-up command."""
     return median(rows[name], what) - median(rows[start], what)
+
+
+def net_ratio(rows: dict[str, list[Row]], ours: str, theirs: str, what: str) -> float:
+    """Median over rounds of one command's number to another's, less the median of its start-up (`NAME, ten documents`).
+
+    Within a round, because a shared machine may be a quarter faster in the next one.
+    """
+    starts = {name: median(rows[f"{name}, ten documents"], what) for name in (ours, theirs)}
+    pairs = zip(rows[ours], rows[theirs], strict=True)
+    return statistics.median((one[what] - starts[ours]) / (other[what] - starts[theirs]) for one, other in pairs)
 
 
 def goal(value: float, limit: float, unit: str = "x") -> Row:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import CLI, Bench, Row, goal, interleaved, median, net
+from bench import CLI, Bench, Row, goal, interleaved, median, net, net_ratio
 from measuring import measure
 
 INLINE = ("--executor", "inline")
@@ -29,7 +29,7 @@ def overhead(bench: Bench) -> Row:
         rows = interleaved(commands, bench.scale.repetitions)
         result["raw"][chain] = rows
         ours, theirs = (net(rows, name, f"{name}, ten documents", "cpu_s") for name in ("engine", "loop"))
-        result["figures"][f"{chain}: CPU, engine / loop"] = goal(ours / theirs, cpu_goal)
+        result["figures"][f"{chain}: CPU, engine / loop"] = goal(net_ratio(rows, "engine", "loop", "cpu_s"), cpu_goal)
         result["figures"][f"{chain}: CPU of the engine"] = _rate(bench, ours)
         result["figures"][f"{chain}: CPU of the loop"] = _rate(bench, theirs)
     return result
@@ -43,9 +43,9 @@ def wall(bench: Bench) -> Row:
         "ray, ten documents": lambda: bench.engine("heavy", "ten", *RAY, shard=TEN_SHARD),
         "pool, ten documents": lambda: bench.plain("heavy", "ten", 2),
     }
-    rows = interleaved(commands, bench.scale.repetitions)
-    ours, theirs = (net(rows, name, f"{name}, ten documents", "wall_s") for name in ("ray", "pool"))
-    return {"raw": rows, "figures": {"heavy: wall, Ray on two workers / pool of two": goal(ours / theirs, 1.15)}}
+    rows = interleaved(commands, min(bench.scale.repetitions, 5))
+    ratio = net_ratio(rows, "ray", "pool", "wall_s")
+    return {"raw": rows, "figures": {"heavy: wall, Ray on two workers / pool of two": goal(ratio, 1.15)}}
 
 
 def _rate(bench: Bench, seconds: float) -> Row:
