@@ -79,7 +79,7 @@ def main() -> None:
         "method": "each measurement is a fresh process, byte code and kernels cached before; rounds are interleaved; "
         "figures are medians over rounds; ratios of CPU and wall are taken within a round, with the median of the same "
         "command on ten documents subtracted on both sides; CPU counts exited "
-        " children (RUSAGE_CHILDREN); tree_cpu_s is sampled over all processes of a Ray run every 50 ms",
+        "children (RUSAGE_CHILDREN); tree_cpu_s is sampled over all processes of a Ray run every 50 ms",
         "machine": machine(),
         "load_before": load,
         "load_after": os.getloadavg(),

@@ -11,7 +11,7 @@ import time
 class SystemTimer:
     """Sends a signal to this process once, after so many seconds; a child that is forked does not inherit it.
 
-    To set it takes two microseconds. A thread for each call took a hundred, and sent the caller to another core.
+    To set it takes two microseconds. A thread for each call took fifty, and sent the caller to another core.
     """
 
     def __init__(self, number: int):
