@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -54,7 +55,11 @@ def test_where_the_system_has_no_timers_a_thread_keeps_the_deadline(monkeypatch:
     assert ended(late) == "exited with code 1"
 
 
-def test_a_deadline_that_was_met_ends_nothing() -> None:
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(stop_deadline, id="stopped"), pytest.param(partial(start_deadline, 60), id="replaced by a long one")],
+)
+def test_a_deadline_that_no_longer_holds_ends_nothing(after: Callable[[], None]) -> None:
     """Its signal does not come."""
     number = deadline._signal()
     assert number is not None
@@ -62,24 +67,10 @@ def test_a_deadline_that_was_met_ends_nothing() -> None:
     def in_time() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, [number])
         start_deadline(0.02)
-        stop_deadline()
+        after()
         os._exit(3 if signal.sigtimedwait([number], 0.06) is None else 4)
 
     assert ended(in_time) == "exited with code 3"
-
-
-def test_a_new_deadline_counts_from_its_start_and_the_old_one_no_longer_holds() -> None:
-    """A short one is replaced by a long one."""
-    number = deadline._signal()
-    assert number is not None
-
-    def replaced() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
-        start_deadline(0.02)
-        start_deadline(60)
-        os._exit(3 if signal.sigtimedwait([number], 0.06) is None else 4)
-
-    assert ended(replaced) == "exited with code 3"
 
 
 def test_a_forked_child_keeps_deadlines_of_its_own() -> None:
