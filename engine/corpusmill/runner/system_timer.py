@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
 
@@ -24,6 +25,8 @@ class SystemTimer:
         event = _Event(number=number, notify=_SEND_SIGNAL)
         if library.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._id)):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        # Whoever started this process may have blocked all signals, and left it so.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
 
     def start(self, seconds: float) -> None:
         """Send the signal after so many seconds, counted from now; what was set before no longer holds."""

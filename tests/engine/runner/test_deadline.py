@@ -15,6 +15,7 @@ from corpusmill.runner import deadline
 from corpusmill.runner.deadline import how_it_ended, start_deadline, stop_deadline
 
 CATASTROPHE = "a" * 64 + "b"
+NUMBER = signal.SIGRTMAX - 5
 
 
 def ended(block: Callable[[], object]) -> str:
@@ -61,16 +62,25 @@ def test_where_the_system_has_no_timers_a_thread_keeps_the_deadline(monkeypatch:
 )
 def test_a_deadline_that_no_longer_holds_ends_nothing(after: Callable[[], None]) -> None:
     """Its signal does not come."""
-    number = deadline._signal()
-    assert number is not None
 
     def in_time() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
         start_deadline(0.02)
         after()
-        os._exit(3 if signal.sigtimedwait([number], 0.06) is None else 4)
+        assert signal.sigtimedwait([NUMBER], 0.06) is None
+        os._exit(3)
 
     assert ended(in_time) == "exited with code 3"
+
+
+def test_a_signal_that_whoever_started_this_process_had_blocked_comes_all_the_same() -> None:
+    """A mask is inherited."""
+
+    def late() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, NUMBER + 1))
+        start_deadline(0.05)
+        hang()
+
+    assert ended(late) == "passed its deadline"
 
 
 def test_a_forked_child_keeps_deadlines_of_its_own() -> None:
