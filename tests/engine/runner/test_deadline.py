@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import re
+import resource
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,7 @@ def ended(block: Callable[[], object]) -> str:
     faulthandler.cancel_dump_traceback_later()  # of pytest: a child would wait for the lock of its thread
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # of a deadline that never comes a test fails, and goes on
         try:
             block()
         finally:
